@@ -1,0 +1,172 @@
+/**
+ * Files that are either whole under their final name or not there at all.
+ *
+ * Write under a temporary name, flush, check the size, rename, flush the folder. A crash at any point leaves at most a
+ * `*.tmp-*` file, which the run that holds the lock removes (`removeTemporaries`).
+ */
+import { createHash, randomUUID, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { wrapFileError } from "./errors.ts";
+
+/** What a finished file holds. */
+export interface FileDigest {
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** A file that becomes visible under its name only by `commit`. Disposing without a commit removes it. */
+export interface AtomicFile extends AsyncDisposable {
+  readonly path: string;
+  /** Bytes written so far. */
+  readonly bytes: number;
+  /** Appends; calls must be awaited one after the other. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Flushes, checks the size, renames, flushes the folder. */
+  commit(): Promise<FileDigest>;
+}
+
+const temporaryMark = ".tmp-";
+
+/** The name under which an unfinished file stands: it names host and process, and is unique for each attempt. */
+export function temporaryName(path: string): string {
+  return `${path}${temporaryMark}${hostname()}-${process.pid}-${randomUUID()}`;
+}
+
+/**
+ * Opens a file for an atomic write; makes its folder.
+ *
+ * @throws EnvironmentError `disk-full` from `write` or `commit` when the disk is full
+ */
+export async function createAtomicFile(path: string): Promise<AtomicFile> {
+  const temporary = temporaryName(path);
+  let handle: FileHandle | undefined;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    handle = await open(temporary, "wx");
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+  const opened = handle;
+  const hash: Hash = createHash("sha256");
+  let bytes = 0;
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await opened.close();
+  };
+  return {
+    path,
+    get bytes() {
+      return bytes;
+    },
+    async write(chunk) {
+      try {
+        // FileHandle.writev short-writes on a full disk without an error, so each write is counted.
+        let offset = 0;
+        while (offset < chunk.byteLength) {
+          const { bytesWritten } = await opened.write(chunk, offset, chunk.byteLength - offset);
+          offset += bytesWritten;
+        }
+        hash.update(chunk);
+        bytes += chunk.byteLength;
+      } catch (error) {
+        throw wrapFileError(error, path);
+      }
+    },
+    async commit() {
+      try {
+        await opened.sync();
+        const size = (await opened.stat()).size;
+        await close();
+        if (size !== bytes) {
+          throw Object.assign(new Error(`${path}: ${bytes} bytes were written, ${size} arrived`), { code: "ENOSPC" });
+        }
+        await rename(temporary, path);
+        await syncFolder(dirname(path));
+        return { bytes, sha256: hash.digest("hex") };
+      } catch (error) {
+        throw wrapFileError(error, path);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+/** Writes a whole small file atomically. */
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<FileDigest> {
+  await using file = await createAtomicFile(path);
+  await file.write(typeof content === "string" ? Buffer.from(content, "utf8") : content);
+  return await file.commit();
+}
+
+/** JSON with two spaces and a final line feed: what every JSON file of a run looks like. */
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Size and SHA-256 of a file, streamed. */
+export async function digestFile(path: string): Promise<FileDigest> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk as Buffer);
+      bytes += (chunk as Buffer).byteLength;
+    }
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+/** Reads and parses a JSON file, or returns undefined when it does not exist. */
+export async function readJsonIfThere(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw wrapFileError(error, path);
+  }
+  return JSON.parse(text) as unknown;
+}
+
+/** True when something stands at the path. */
+export async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Removes unfinished files of dead attempts below a folder. Only the holder of the folder's lock may call it. */
+export async function removeTemporaries(folder: string): Promise<readonly string[]> {
+  const removed: string[] = [];
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
+  for (const entry of entries) {
+    if (!entry.isFile() || !basename(entry.name).includes(temporaryMark)) continue;
+    const path = join(entry.parentPath, entry.name);
+    await rm(path, { force: true });
+    removed.push(path);
+  }
+  return removed;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open folders for sync; there the rename itself is durable enough.
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

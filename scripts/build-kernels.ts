@@ -1,0 +1,99 @@
+/**
+ * Compiles the AssemblyScript kernels to WebAssembly. Skips a module whose sources, flags and compiler did not change.
+ *
+ * Run by `npm run build:kernels`; bootstrap calls it before quickstart, test, bench and pack.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { packageRoot } from "../forge/base/locate.ts";
+
+interface KernelModule {
+  /** Folder of the sources; every `.ts` below it counts for the hash. */
+  readonly sources: string;
+  readonly entry: string;
+  readonly output: string;
+  readonly flags: readonly string[];
+}
+
+const common = ["-O3", "--noAssert", "--enable", "simd", "--runtime", "stub"];
+
+const modules: readonly KernelModule[] = [
+  {
+    sources: "forge/kernels/assembly",
+    entry: "forge/kernels/assembly/index.ts",
+    output: "forge/kernels/kernels.wasm",
+    flags: [...common],
+  },
+  {
+    sources: "trainer/backends/wasm/assembly",
+    entry: "trainer/backends/wasm/assembly/index.ts",
+    output: "trainer/backends/wasm/train.wasm",
+    flags: [...common, "--importMemory", "--sharedMemory", "--maximumMemory", "65536", "--enable", "threads"],
+  },
+  {
+    sources: "trainer/backends/wasm/assembly",
+    entry: "trainer/backends/wasm/assembly/index.ts",
+    output: "trainer/backends/wasm/train-relaxed.wasm",
+    flags: [
+      ...common,
+      "--importMemory",
+      "--sharedMemory",
+      "--maximumMemory",
+      "65536",
+      "--enable",
+      "threads",
+      "--enable",
+      "relaxed-simd",
+    ],
+  },
+];
+
+/** Builds what is stale; returns the names of the modules that were built. */
+export async function buildKernels(): Promise<readonly string[]> {
+  const built: string[] = [];
+  const compiler = JSON.parse(
+    readFileSync(join(packageRoot, "node_modules/assemblyscript/package.json"), "utf8"),
+  ) as { version: string };
+  for (const module of modules) {
+    if (!existsSync(join(packageRoot, module.entry))) continue;
+    const stamp = `${module.output}.json`;
+    const hash = hashOf(module, compiler.version);
+    if (isCurrent(join(packageRoot, module.output), join(packageRoot, stamp), hash)) continue;
+    await compile(module);
+    writeFileSync(join(packageRoot, stamp), `${JSON.stringify({ hash })}\n`);
+    built.push(basename(module.output));
+  }
+  return built;
+}
+
+function hashOf(module: KernelModule, compilerVersion: string): string {
+  const hash = createHash("sha256").update(JSON.stringify([compilerVersion, module.flags]));
+  const files = readdirSync(join(packageRoot, module.sources), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .sort();
+  for (const file of files) hash.update(file).update(readFileSync(join(packageRoot, module.sources, file)));
+  return hash.digest("hex");
+}
+
+function isCurrent(output: string, stamp: string, hash: string): boolean {
+  if (!existsSync(output) || !existsSync(stamp)) return false;
+  return (JSON.parse(readFileSync(stamp, "utf8")) as { hash?: string }).hash === hash;
+}
+
+async function compile(module: KernelModule): Promise<void> {
+  // asc is 94 MB of compiler: loaded only when something is stale.
+  const { default: asc } = await import("assemblyscript/asc");
+  const args = [module.entry, "--outFile", module.output, "--baseDir", packageRoot, ...module.flags];
+  const { error, stderr } = await asc.main(args);
+  if (error !== null) {
+    throw new Error(`asc ${relative(packageRoot, module.entry)} failed: ${error.message}\n${stderr.toString()}`);
+  }
+}
+
+if (import.meta.main) {
+  const started = performance.now();
+  const built = await buildKernels();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stderr.write(built.length === 0 ? "kernels are current\n" : `built ${built.join(", ")} in ${seconds} s\n`);
+}
