@@ -16,6 +16,10 @@ interface KernelModule {
   readonly flags: readonly string[];
 }
 
+interface AssemblyScriptCompiler {
+  main(args: readonly string[]): Promise<{ error: Error | null; stderr: { toString(): string } }>;
+}
+
 const common = ["-O3", "--noAssert", "--enable", "simd", "--runtime", "stub"];
 
 const modules: readonly KernelModule[] = [
@@ -83,7 +87,9 @@ function isCurrent(output: string, stamp: string, hash: string): boolean {
 
 async function compile(module: KernelModule): Promise<void> {
   // asc is 94 MB of compiler: loaded only when something is stale.
-  const { default: asc } = await import("assemblyscript/asc");
+  // Its types would put AssemblyScript's globals into every file, so it is imported by a computed name and typed here.
+  const name = "assemblyscript/asc";
+  const { default: asc } = (await import(name)) as { default: AssemblyScriptCompiler };
   const args = [module.entry, "--outFile", module.output, "--baseDir", packageRoot, ...module.flags];
   const { error, stderr } = await asc.main(args);
   if (error !== null) {

@@ -1,16 +1,20 @@
-/** Fails a test that lets anything print: only forge/console may, and tests capture it there. */
-import { afterEach, beforeEach, expect, vi } from "vitest";
+/** Fails a test that lets anything print: only forge/console may, and its tests capture what it prints. */
+import { afterEach, beforeEach, expect } from "vitest";
 
 const methods = ["log", "info", "warn", "error", "debug"] as const;
+const originals = { ...console };
+let printed: string[] = [];
 
 beforeEach(() => {
-  for (const method of methods) vi.spyOn(console, method);
+  printed = [];
+  for (const method of methods) {
+    console[method] = (...values: unknown[]) => {
+      printed.push(`console.${method}(${values.map(String).join(", ")})`);
+    };
+  }
 });
 
 afterEach(() => {
-  for (const method of methods) {
-    const calls = vi.mocked(console[method]).mock.calls;
-    vi.mocked(console[method]).mockRestore();
-    expect(calls, `console.${method} was called by the code under test`).toEqual([]);
-  }
+  Object.assign(console, originals);
+  expect(printed, "the code under test printed").toEqual([]);
 });
