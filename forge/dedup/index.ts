@@ -1,0 +1,20 @@
+/**
+ * Finds copies and near copies of documents and decides which one stays. Nothing is removed without a kept partner.
+ *
+ * `planDedup` lists the tasks, `runDedupTask` runs one, `readDecisions` reads the fate of a partition's documents.
+ */
+export { readDecisions, type Decisions } from "./choose.ts";
+export { decisionsPath, planDedup, runDedupTask } from "./tasks.ts";
+export {
+  dedupReasons,
+  dedupStages,
+  type DedupContext,
+  type DedupKernels,
+  type DedupPartition,
+  type DedupReason,
+  type DedupStage,
+  type DedupStageName,
+  type DedupTask,
+  type DedupTaskResult,
+  type ShingleSets,
+} from "./types.ts";

@@ -1,0 +1,114 @@
+/** The words of deduplication: partitions, tasks and what they share. Shapes only, no work. */
+import type { RecordBatch } from "apache-arrow";
+import type { DedupConfig } from "../../schemas/config/dedup.ts";
+import type { FileDigest } from "../base/index.ts";
+import type { TextColumn } from "../kernels/types.ts";
+
+/**
+ * A part of the documents, as an earlier stage left it. It must yield the same rows in the same order every time.
+ *
+ * Batches need the columns `id` (32 hex digits, unique in the corpus) and `text`, both Utf8, and the quality signal
+ * when the config names one. How documents are spread over partitions never changes the result.
+ */
+export interface DedupPartition {
+  /** Name for messages, e.g. the file that holds it. */
+  readonly key: string;
+  /** Rank of its source: documents of lower rank are kept first. */
+  readonly sourceRank: number;
+  open(): AsyncIterable<RecordBatch>;
+}
+
+/** Distinct n-gram hashes of texts: those of text `i` are the words `[2 * offsets[i], 2 * offsets[i + 1])`, ascending. */
+export interface ShingleSets {
+  readonly hashes: Uint32Array;
+  readonly offsets: Int32Array | Uint32Array;
+}
+
+/** The kernels that deduplication needs; `forge/kernels` provides them. */
+export interface DedupKernels {
+  /** 128-bit hashes, 16 bytes a text. */
+  hashTexts(column: TextColumn): Uint8Array;
+  /** Normal form for comparison: lower case, digits as 0, punctuation and marks dropped, white space collapsed. */
+  normalizeForDedup(column: TextColumn): TextColumn;
+  /** MinHash signatures of the normal form's word n-grams; a text shorter than an n-gram has a count of 0. */
+  signMinHash(
+    column: TextColumn,
+    options: {
+      readonly shingleWords: number;
+      readonly bands: number;
+      readonly rows: number;
+      readonly seed: number;
+    },
+  ): { readonly signatures: Uint32Array; readonly shingleCounts: Uint32Array };
+  /** 64-bit keys as two words each: key of text `i` and band `b` stands at `2 * (i * bands + b)`. */
+  bandKeys(
+    signatures: Uint32Array,
+    length: number,
+    options: { readonly bands: number; readonly rows: number },
+  ): Uint32Array;
+  /** Hashes of the normal form's distinct word n-grams, ascending. */
+  shingleSets(column: TextColumn, shingleWords: number): ShingleSets;
+  /** Size of the intersection over size of the union, in [0, 1]. */
+  jaccard(sets: ShingleSets, i: number, other: ShingleSets, j: number): number;
+}
+
+export const dedupStages = [
+  "fingerprint",
+  "exact",
+  "sign",
+  "match",
+  "candidates",
+  "gather",
+  "verify",
+  "choose",
+  "decide",
+] as const;
+export type DedupStageName = (typeof dedupStages)[number];
+
+/** One unit of work as plain JSON: it reads `inputs` (and its partition) and writes `outputs`, nothing else. */
+export interface DedupTask {
+  readonly stage: DedupStageName;
+  /** Unique name, stable across runs, e.g. `sign-00003`. */
+  readonly name: string;
+  /** Index of the partition that it reads, or null. */
+  readonly partition: number | null;
+  /** Band of a match, group of a verification, or null. */
+  readonly part: number | null;
+  /** Paths relative to the work folder, forward slashes. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Tasks of a stage may run in any order and at the same time; stages follow one another. */
+export interface DedupStage {
+  readonly name: DedupStageName;
+  readonly tasks: readonly DedupTask[];
+}
+
+/** What a task needs at hand besides its description. */
+export interface DedupContext {
+  /** Work folder that the paths of tasks are relative to. */
+  readonly folder: string;
+  readonly config: DedupConfig;
+  readonly kernels: DedupKernels;
+  /** In the order in which they were planned. */
+  readonly partitions: readonly DedupPartition[];
+  readonly signal?: AbortSignal;
+}
+
+export interface DedupTaskResult {
+  /** One for each of the task's outputs, in their order. */
+  readonly outputs: readonly FileDigest[];
+  /** Named figures, whole numbers: documents, pairs, … */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Why a document was removed; each holds between it and the kept document that it names. */
+export const dedupReasons = ["exact-duplicate", "same-normal-form", "near-duplicate"] as const;
+export type DedupReason = (typeof dedupReasons)[number];
+
+/** Stored reasons: 0 is a kept document, `i + 1` is `dedupReasons[i]`. */
+export const reasonCode = { kept: 0, exact: 1, normalForm: 2, near: 3 } as const;
+
+/** No document: stands where a dense id could. */
+export const noDocument = 0xffff_ffff;

@@ -1,0 +1,22 @@
+/** Where a task finds its files. */
+import { join } from "node:path";
+import { assert } from "../base/index.ts";
+import type { DedupContext, DedupPartition, DedupTask } from "./types.ts";
+
+export function inputPath(task: DedupTask, index: number, context: DedupContext): string {
+  const path = task.inputs[index];
+  assert(path !== undefined, `${task.name} has no input ${index}`);
+  return join(context.folder, path);
+}
+
+export function outputPath(task: DedupTask, index: number, context: DedupContext): string {
+  const path = task.outputs[index];
+  assert(path !== undefined, `${task.name} has no output ${index}`);
+  return join(context.folder, path);
+}
+
+export function partitionOf(task: DedupTask, context: DedupContext): DedupPartition {
+  const partition = task.partition === null ? undefined : context.partitions[task.partition];
+  assert(partition !== undefined, `${task.name} has no partition`);
+  return partition;
+}

@@ -1,0 +1,39 @@
+/**
+ * Deduplication: what counts as a copy, and how much work may be spent on finding near ones.
+ *
+ * Defaults are FineWeb's (word 5-grams, 14 bands of 8 rows) with Dolma 3's verification at a true Jaccard of 0.80.
+ */
+import { z } from "zod";
+
+export const dedupConfigSchema = z.strictObject({
+  normalForm: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Also remove documents whose normal form (lower case, digits as 0, no punctuation) equals that of a kept one. " +
+        "Switch off for code: normal forms turn `wasm32` and `wasm64` into one.",
+    ),
+  near: z.boolean().default(true).describe("Find and remove near duplicates, each verified by its true Jaccard."),
+  shingleWords: z.int().min(1).max(64).default(5).describe("Words of an n-gram; shorter documents match exactly only."),
+  bands: z.int().min(1).max(256).default(14).describe("MinHash bands; more bands find less similar pairs."),
+  rows: z.int().min(1).max(64).default(8).describe("MinHash values of a band; more rows make bands stricter."),
+  threshold: z.number().min(0).max(1).default(0.8).describe("True Jaccard of n-grams from which two are duplicates."),
+  seed: z.int().min(0).max(0xffff_ffff).default(1).describe("Seed of the MinHash permutations."),
+  quality: z
+    .string()
+    .optional()
+    .describe("Signal column whose larger value is kept first; without it length decides after the source's rank."),
+  leaders: z
+    .int()
+    .min(1)
+    .max(4096)
+    .default(16)
+    .describe("Documents of one bucket that the others are compared with: its first ones in keep order."),
+  maxPairsPerBand: z
+    .int()
+    .min(1)
+    .default(50_000_000)
+    .describe("Candidate pairs of one band; documents beyond it are kept and counted as unresolved."),
+  verifyGroups: z.int().min(1).max(65_536).default(4).describe("Parts into which the verification is cut."),
+});
+export type DedupConfig = z.infer<typeof dedupConfigSchema>;
