@@ -2,11 +2,9 @@
  * Who stays: documents are walked in keep order, and one is removed if and only if it has a verified pair with a
  * document that is kept, which it names with their Jaccard. So chains (A like B, B like C, A unlike C) lose only B.
  */
-import { openColumns, writeColumns } from "./column-file.ts";
+import { DataError, formatId, idBytes, openColumns, sortRows, writeColumns } from "../base/index.ts";
 import { documentKind, survivorKind } from "./exact.ts";
-import { formatId, idBytes } from "./documents.ts";
 import { candidateKind } from "./near.ts";
-import { sortRows } from "./radix.ts";
 import {
   dedupReasons,
   noDocument,

@@ -1,70 +1,6 @@
-/** Reads document batches the way deduplication needs them: UTF-8 columns, ids as bytes, rows picked by number. */
-import type { RecordBatch } from "apache-arrow";
-import { DataError } from "../base/index.ts";
+/** Documents picked by row, and their keys as words to sort by. */
+import { idBytes } from "../base/index.ts";
 import type { TextColumn } from "../kernels/types.ts";
-
-/** Bytes of a document id. */
-export const idBytes = 16;
-
-/**
- * A Utf8 column of a batch without a copy. Slices are respected: the first offset need not be 0.
- *
- * @throws DataError `column-missing` when the batch has no such column of that type
- */
-export function textColumn(batch: RecordBatch, name: string, file: string): TextColumn {
-  const data = childData(batch, name);
-  const offsets = data?.valueOffsets as unknown;
-  const values = data?.values as unknown;
-  if (data === undefined || !(offsets instanceof Int32Array) || !(values instanceof Uint8Array)) {
-    throw new DataError("column-missing", `${file} has no text column ${name}`, { file, column: name });
-  }
-  return { values, offsets, length: batch.numRows };
-}
-
-/**
- * A numeric signal of each row as 32-bit floats; null and missing become NaN.
- *
- * @throws DataError `column-missing`
- */
-export function signalColumn(batch: RecordBatch, name: string, file: string): Float32Array {
-  const vector = batch.getChild(name);
-  if (vector === null) {
-    throw new DataError("column-missing", `${file} has no signal ${name}`, { file, column: name });
-  }
-  return Float32Array.from({ length: batch.numRows }, (_, row) => {
-    const value: unknown = vector.get(row);
-    return typeof value === "number" ? value : Number.NaN;
-  });
-}
-
-/**
- * Ids as bytes, 16 for each row.
- *
- * @param firstRow number of the batch's first row in its partition, for messages
- * @throws DataError `document-id-invalid` when one is not 32 hex digits
- */
-export function idColumn(batch: RecordBatch, file: string, firstRow: number): Uint8Array {
-  const { values, offsets, length } = textColumn(batch, "id", file);
-  const ids = new Uint8Array(length * idBytes);
-  for (let row = 0; row < length; row++) {
-    const start = offsets[row] as number;
-    let valid = (offsets[row + 1] as number) - start === idBytes * 2;
-    for (let i = 0; i < idBytes && valid; i++) {
-      const high = hexDigit(values[start + 2 * i] as number);
-      const low = hexDigit(values[start + 2 * i + 1] as number);
-      valid = high >= 0 && low >= 0;
-      ids[row * idBytes + i] = (high << 4) | low;
-    }
-    if (!valid) {
-      throw new DataError("document-id-invalid", `${file} has a document whose id is not 32 hex digits`, {
-        file,
-        row: firstRow + row,
-        column: "id",
-      });
-    }
-  }
-  return ids;
-}
 
 /** The texts of some rows, copied into a column of their own. */
 export function pickTexts(column: TextColumn, rows: readonly number[]): TextColumn {
@@ -86,20 +22,4 @@ export function wordColumns(keys: Uint8Array): [Uint32Array, Uint32Array, Uint32
   const word = (index: number): Uint32Array =>
     Uint32Array.from({ length: rows }, (_, row) => view.getUint32(row * idBytes + index * 4));
   return [word(0), word(1), word(2), word(3)];
-}
-
-/** Lower-case hex of the id of a row. */
-export function formatId(ids: Uint8Array, row: number): string {
-  return Buffer.from(ids.buffer, ids.byteOffset + row * idBytes, idBytes).toString("hex");
-}
-
-function childData(batch: RecordBatch, name: string): RecordBatch["data"]["children"][number] | undefined {
-  const index = batch.schema.fields.findIndex((field) => field.name === name);
-  return index < 0 ? undefined : batch.data.children[index];
-}
-
-function hexDigit(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  if (code >= 97 && code <= 102) return code - 87;
-  return code >= 65 && code <= 70 ? code - 55 : -1;
 }

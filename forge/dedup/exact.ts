@@ -4,10 +4,19 @@
  * Most duplicates of the web end here, and they would be hubs of the near matching later. What survives gets dense ids
  * in keep order, so that from here on "comes first in keep order" is "has the smaller number".
  */
-import { DataError } from "../base/index.ts";
-import { openColumns, writeColumns } from "./column-file.ts";
-import { formatId, idBytes, idColumn, signalColumn, textColumn, wordColumns } from "./documents.ts";
-import { forEachGroup, sortRows } from "./radix.ts";
+import {
+  DataError,
+  forEachGroup,
+  formatId,
+  idBytes,
+  idColumn,
+  openColumns,
+  signalColumn,
+  sortRows,
+  utf8Column,
+  writeColumns,
+} from "../base/index.ts";
+import { wordColumns } from "./documents.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
@@ -27,7 +36,7 @@ export async function fingerprint(task: DedupTask, context: DedupContext): Promi
   let documents = 0;
   for await (const batch of partition.open()) {
     signal?.throwIfAborted();
-    const column = textColumn(batch, "text", partition.key);
+    const column = utf8Column(batch, "text", partition.key);
     const { offsets, length } = column;
     ids.push(idColumn(batch, partition.key, documents));
     // Copied: a kernel may reuse the memory that its result lies in.

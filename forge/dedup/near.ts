@@ -3,11 +3,9 @@
  *
  * A candidate is only a pair worth looking at; nothing is removed because of a shared bucket. See `verify.ts`.
  */
-import { openColumns, writeColumns } from "./column-file.ts";
-import { pickTexts, textColumn } from "./documents.ts";
+import { forEachGroup, growingUint32, openColumns, sortRows, utf8Column, writeColumns } from "../base/index.ts";
+import { pickTexts } from "./documents.ts";
 import { documentKind, survivorKind } from "./exact.ts";
-import { growingUint32 } from "./growing.ts";
-import { forEachGroup, sortRows } from "./radix.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
@@ -28,7 +26,7 @@ export async function sign(task: DedupTask, context: DedupContext): Promise<Dedu
   for await (const batch of partition.open()) {
     signal?.throwIfAborted();
     const picked = survivingRows(denseOf, firstRow, batch.numRows);
-    const texts = pickTexts(textColumn(batch, "text", partition.key), picked);
+    const texts = pickTexts(utf8Column(batch, "text", partition.key), picked);
     const { signatures, shingleCounts } = kernels.signMinHash(texts, { shingleWords, bands, rows, seed });
     const batchKeys = kernels.bandKeys(signatures, texts.length, { bands, rows });
     for (const [i, row] of picked.entries()) {

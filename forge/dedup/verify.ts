@@ -4,10 +4,9 @@
  * A second sequential pass over the documents gathers the n-gram sets of all candidates; groups of pairs then read only
  * the sets they need. Components only group the work: what counts is each pair by itself.
  */
-import { openColumns, writeColumns } from "./column-file.ts";
-import { pickTexts, textColumn } from "./documents.ts";
+import { growingUint32, openColumns, utf8Column, writeColumns } from "../base/index.ts";
+import { pickTexts } from "./documents.ts";
 import { survivorKind } from "./exact.ts";
-import { growingUint32 } from "./growing.ts";
 import { candidateKind, survivingRows } from "./near.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult, type ShingleSets } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
@@ -36,7 +35,7 @@ export async function gather(task: DedupTask, context: DedupContext): Promise<De
     );
     firstRow += batch.numRows;
     if (picked.length === 0) continue;
-    const texts = pickTexts(textColumn(batch, "text", partition.key), picked);
+    const texts = pickTexts(utf8Column(batch, "text", partition.key), picked);
     const sets = kernels.shingleSets(texts, config.shingleWords);
     const base = hashes.length / 2;
     const origin = sets.offsets[0] as number;

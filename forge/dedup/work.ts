@@ -1,6 +1,6 @@
 /** Where a task finds its files. */
-import { join } from "node:path";
 import { assert } from "../base/index.ts";
+import { join } from "node:path";
 import type { DedupContext, DedupPartition, DedupTask } from "./types.ts";
 
 export function inputPath(task: DedupTask, index: number, context: DedupContext): string {

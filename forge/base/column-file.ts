@@ -1,11 +1,12 @@
 /**
- * Intermediate files of deduplication: a JSON header, then typed arrays one after the other, little-endian, 8-aligned.
+ * Intermediate files of stages: a JSON header, then typed arrays one after the other, little-endian, 8-aligned.
  *
  * Not a format for outputs (those are Parquet and Arrow): it exists so that tens of millions of rows go between tasks
  * as typed arrays, without an object or a string for each, and so that a reader can fetch a range of one column.
  */
 import { open, type FileHandle } from "node:fs/promises";
-import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+import { DataError, wrapFileError } from "./errors.ts";
+import { createAtomicFile, type FileDigest } from "./files.ts";
 
 const magic = "FORGECOL";
 const alignment = 8;
