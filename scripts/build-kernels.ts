@@ -56,9 +56,9 @@ const modules: readonly KernelModule[] = [
 /** Builds what is stale; returns the names of the modules that were built. */
 export async function buildKernels(): Promise<readonly string[]> {
   const built: string[] = [];
-  const compiler = JSON.parse(
-    readFileSync(join(packageRoot, "node_modules/assemblyscript/package.json"), "utf8"),
-  ) as { version: string };
+  const compiler = JSON.parse(readFileSync(join(packageRoot, "node_modules/assemblyscript/package.json"), "utf8")) as {
+    version: string;
+  };
   for (const module of modules) {
     if (!existsSync(join(packageRoot, module.entry))) continue;
     const stamp = `${module.output}.json`;

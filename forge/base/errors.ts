@@ -121,7 +121,12 @@ export function wrapFileError(error: unknown, path: string): unknown {
         { cause: error, hint: "Check the permissions of the file and of its folder." },
       );
     case "EISDIR":
-      return new DataError("file-is-folder", `${path} is a folder, a file was expected`, { file: path }, { cause: error });
+      return new DataError(
+        "file-is-folder",
+        `${path} is a folder, a file was expected`,
+        { file: path },
+        { cause: error },
+      );
     case "ENOSPC":
     case "EDQUOT":
       return new EnvironmentError("disk-full", `No space left on the disk while writing ${path}`, {

@@ -4,7 +4,8 @@ import { version } from "../base/version.ts";
 
 export const forgeProgram: ProgramSpec = {
   name: "forge",
-  summary: "Turns raw text into a clean, deduplicated, tokenised corpus, and a teacher's answers into fine-tuning data.",
+  summary:
+    "Turns raw text into a clean, deduplicated, tokenised corpus, and a teacher's answers into fine-tuning data.",
   version,
   examples: [
     "forge build-corpus docs/recipes/quickstart.yaml",

@@ -1,0 +1,206 @@
+/**
+ * A fixed number of worker threads that answer JSON with JSON.
+ *
+ * What it is not: a scheduler. Callers decide what runs and in which order; a job waits here until a thread is free.
+ * Errors cross the thread as what they are (see `packError`), so that a user's mistake found by a worker reads the same.
+ */
+import { parentPort, Worker } from "node:worker_threads";
+import {
+  ConfigError,
+  DataError,
+  EnvironmentError,
+  ForgeError,
+  GateError,
+  TransientError,
+  UsageError,
+  type ConfigIssue,
+  type DataPosition,
+} from "./errors.ts";
+
+/** A worker thread ended without an answer: it crashed, ran out of memory or was ended from outside. */
+export class WorkerCrash extends ForgeError {}
+
+export interface WorkerPoolOptions {
+  /** Module that calls `serveJobs`, from `moduleUrl`. */
+  readonly entry: URL;
+  readonly workers: number;
+  /** Ends all threads at once; running jobs reject with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Heap of each thread in MiB; Node's own default otherwise. */
+  readonly maxHeapMb?: number | undefined;
+}
+
+export interface WorkerPool<Input, Output> extends AsyncDisposable {
+  /**
+   * Runs a job on the next free thread.
+   *
+   * @param onProgress receives what the job passes to `report`
+   * @throws WorkerCrash when the thread died; whatever the job threw otherwise
+   */
+  run(input: Input, onProgress?: (progress: unknown) => void): Promise<Output>;
+}
+
+type ToWorker = { readonly input: unknown };
+type FromWorker =
+  | { readonly kind: "progress"; readonly progress: unknown }
+  | { readonly kind: "result"; readonly output: unknown }
+  | { readonly kind: "error"; readonly error: PackedError };
+
+interface Job<Output> {
+  readonly input: unknown;
+  readonly onProgress: (progress: unknown) => void;
+  readonly resolve: (output: Output) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Starts threads lazily: a pool that runs one job starts one thread. */
+export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): WorkerPool<Input, Output> {
+  const { entry, workers, signal, maxHeapMb } = options;
+  const idle: Worker[] = [];
+  const busy = new Map<Worker, Job<Output>>();
+  const waiting: Job<Output>[] = [];
+  let closed = false;
+
+  const start = (): Worker => {
+    const worker = new Worker(entry, {
+      ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
+    });
+    worker.on("message", (message: FromWorker) => {
+      const job = busy.get(worker);
+      if (job === undefined) return;
+      if (message.kind === "progress") return job.onProgress(message.progress);
+      busy.delete(worker);
+      idle.push(worker);
+      if (message.kind === "result") job.resolve(message.output as Output);
+      else job.reject(unpackError(message.error));
+      next();
+    });
+    // An uncaught error in a thread is followed by "exit"; the error itself says why.
+    let cause: unknown;
+    worker.on("error", (error) => {
+      cause = error;
+    });
+    worker.on("exit", (code) => {
+      const job = busy.get(worker);
+      busy.delete(worker);
+      const position = idle.indexOf(worker);
+      if (position >= 0) idle.splice(position, 1);
+      const detail = cause instanceof Error ? `: ${cause.message}` : "";
+      job?.reject(
+        signal?.aborted === true
+          ? signal.reason
+          : new WorkerCrash("worker-crashed", `A worker thread ended with code ${code}${detail}`, { cause }),
+      );
+      next();
+    });
+    return worker;
+  };
+  const next = (): void => {
+    while (!closed && waiting.length > 0 && (idle.length > 0 || busy.size < workers)) {
+      const worker = idle.pop() ?? start();
+      const job = waiting.shift() as Job<Output>;
+      busy.set(worker, job);
+      worker.postMessage({ input: job.input } satisfies ToWorker);
+    }
+  };
+  const close = async (reason: unknown): Promise<void> => {
+    closed = true;
+    for (const job of waiting.splice(0)) job.reject(reason);
+    await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()));
+  };
+  const onAbort = (): void => void close(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+
+  return {
+    run(input, onProgress = () => undefined) {
+      if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+      return new Promise<Output>((resolve, reject) => {
+        waiting.push({ input, onProgress, resolve, reject });
+        next();
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      signal?.removeEventListener("abort", onAbort);
+      await close(new WorkerCrash("pool-closed", "The worker pool was closed"));
+    },
+  };
+}
+
+/** The worker's side: answers each job with what `handle` returns. Call once, at the end of the entry module. */
+export function serveJobs(handle: (input: unknown, report: (progress: unknown) => void) => Promise<unknown>): void {
+  const port = parentPort;
+  if (port === null) throw new Error("serveJobs runs in a worker thread only");
+  const post = (message: FromWorker): void => port.postMessage(message);
+  port.on("message", (message: ToWorker) => {
+    handle(message.input, (progress) => post({ kind: "progress", progress })).then(
+      (output) => post({ kind: "result", output }),
+      (error: unknown) => post({ kind: "error", error: packError(error) }),
+    );
+  });
+}
+
+const errorClasses = {
+  ForgeError,
+  UsageError,
+  DataError,
+  EnvironmentError,
+  GateError,
+  TransientError,
+  ConfigError,
+} as const;
+
+interface PackedError {
+  /** Absent for errors that are not ours: a bug, kept with its stack. */
+  readonly kind?: keyof typeof errorClasses;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly position?: DataPosition;
+  readonly issues?: readonly ConfigIssue[];
+  readonly stack?: string;
+}
+
+/** An error as plain JSON. */
+export function packError(error: unknown): PackedError {
+  if (error instanceof ForgeError) {
+    const { code, message, hint, details, stack } = error;
+    const kind =
+      error.constructor.name in errorClasses ? (error.constructor.name as keyof typeof errorClasses) : "ForgeError";
+    return {
+      kind,
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(details === undefined ? {} : { details }),
+      ...(error instanceof DataError ? { position: error.position } : {}),
+      ...(error instanceof ConfigError ? { issues: error.issues } : {}),
+      ...(stack === undefined ? {} : { stack }),
+    };
+  }
+  if (error instanceof Error)
+    return { code: error.name, message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+  return { code: "Error", message: String(error) };
+}
+
+/** The error that `packError` packed, of the same class. */
+export function unpackError(packed: PackedError): Error {
+  const options = {
+    ...(packed.hint === undefined ? {} : { hint: packed.hint }),
+    ...(packed.details === undefined ? {} : { details: packed.details }),
+  };
+  const error = ((): Error => {
+    switch (packed.kind) {
+      case undefined:
+        return new Error(packed.message);
+      case "DataError":
+        return new DataError(packed.code, packed.message, packed.position ?? {}, options);
+      case "ConfigError":
+        return new ConfigError(packed.code, packed.message, packed.issues ?? [], options);
+      default:
+        return new errorClasses[packed.kind](packed.code, packed.message, options);
+    }
+  })();
+  if (packed.stack !== undefined) error.stack = packed.stack;
+  return error;
+}

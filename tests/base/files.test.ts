@@ -1,0 +1,88 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createAtomicFile, digestFile, removeTemporaries, writeFileAtomic } from "../../forge/base/files.ts";
+import { lockFolder } from "../../forge/base/lock.ts";
+import { writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "forge-files-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe("atomic files", () => {
+  it("shows a file under its name only after the commit, with its digest", async () => {
+    const path = join(folder, "deep", "a.bin");
+    {
+      await using file = await createAtomicFile(path);
+      await file.write(Buffer.from("hello "));
+      await file.write(Buffer.from("world"));
+      expect(await readdir(join(folder, "deep"))).not.toContain("a.bin");
+      const digest = await file.commit();
+      expect(digest).toEqual(await digestFile(path));
+      expect(digest.bytes).toBe(11);
+    }
+    expect(await readFile(path, "utf8")).toBe("hello world");
+    expect(await readdir(join(folder, "deep"))).toEqual(["a.bin"]);
+  });
+
+  it("leaves nothing behind when it is disposed without a commit", async () => {
+    {
+      await using file = await createAtomicFile(join(folder, "b"));
+      await file.write(Buffer.from("half"));
+    }
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("replaces an existing file as a whole", async () => {
+    await writeFileAtomic(join(folder, "c"), "one");
+    await writeFileAtomic(join(folder, "c"), "two");
+    expect(await readFile(join(folder, "c"), "utf8")).toBe("two");
+  });
+
+  it("names the folder that is in the way", async () => {
+    await writeFileAtomic(join(folder, "file"), "x");
+    await expect(writeFileAtomic(join(folder, "file", "below"), "y")).rejects.toThrow(/file/);
+  });
+
+  it("removes only temporary files of dead attempts", async () => {
+    await writeFile(join(folder, "x.parquet.tmp-host-1-u"), "");
+    await writeFile(join(folder, "x.parquet"), "");
+    await removeTemporaries(folder);
+    expect(await readdir(folder)).toEqual(["x.parquet"]);
+  });
+});
+
+describe("folder lock", () => {
+  it("refuses a second owner while the first lives, and names it", async () => {
+    await using _lock = await lockFolder(folder);
+    await expect(lockFolder(folder, { waitMs: 150 })).rejects.toMatchObject({ code: "output-locked", exitCode: 75 });
+  });
+
+  it("is free again after it is disposed", async () => {
+    {
+      await using _first = await lockFolder(folder);
+    }
+    await using _second = await lockFolder(folder, { waitMs: 0 });
+    expect(await readdir(folder)).toEqual([".lock"]);
+  });
+
+  it("takes over the lock of a process that is dead", async () => {
+    const dead = { host: hostname(), pid: 2 ** 22 - 1, startTime: "1", token: "t" };
+    await writeFile(join(folder, ".lock"), JSON.stringify(dead));
+    await using _lock = await lockFolder(folder, { waitMs: 0 });
+    expect(JSON.parse(await readFile(join(folder, ".lock"), "utf8"))).toMatchObject({ pid: process.pid });
+  });
+
+  it("takes over when the pid lives but belongs to another process now", async () => {
+    const reused = { host: hostname(), pid: process.pid, startTime: "1", token: "t" };
+    await writeFile(join(folder, ".lock"), JSON.stringify(reused));
+    await using _lock = await lockFolder(folder, { waitMs: 0 });
+    expect(await readFile(join(folder, ".lock"), "utf8")).not.toContain('"token":"t"');
+  });
+});
