@@ -44,7 +44,7 @@ export async function* mapConcurrent<Input, Output>(
       if (running.length === 0) return;
       const first = running[0] as Slot;
       const settled = await abortable(ordered ? first : Promise.race(running), signal);
-      running.splice(running.indexOf(settled.slot), 1);
+      void running.splice(running.indexOf(settled.slot), 1);
       yield settled.value;
     }
   } finally {

@@ -160,7 +160,9 @@ function positionOf(
   let offset = 0;
   for (const [depth, key] of path.entries()) {
     if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key));
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
+      );
       if (pair === undefined) break;
       const target = (depth === path.length - 1 && part === "key" ? pair.key : (pair.value ?? pair.key)) as Node;
       offset = target.range?.[0] ?? offset;
@@ -195,7 +197,7 @@ interface SchemaDefinition {
 }
 
 function definitionOf(schema: z.ZodType): SchemaDefinition {
-  return schema.def as unknown as SchemaDefinition;
+  return schema.def;
 }
 
 function unwrap(schema: z.ZodType | undefined): z.ZodType[] {
@@ -240,7 +242,9 @@ function environmentValues(
 function parseAssignment(text: string): readonly [string, unknown] {
   const equals = text.indexOf("=");
   if (equals <= 0) {
-    throw new UsageError("set-malformed", `--set wants PATH=VALUE, got "${text}"`, { hint: "For example --set shard.seed=7" });
+    throw new UsageError("set-malformed", `--set wants PATH=VALUE, got "${text}"`, {
+      hint: "For example --set shard.seed=7",
+    });
   }
   return [text.slice(0, equals), parseScalar(text.slice(equals + 1))];
 }

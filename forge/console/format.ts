@@ -16,7 +16,9 @@ export function formatBytes(bytes: number): string {
 export function formatCount(count: number): string {
   if (!Number.isFinite(count)) return String(count);
   if (!Number.isInteger(count) && Math.abs(count) < 1000) return String(Number(count.toPrecision(4)));
-  return Math.round(count).toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return Math.round(count)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** `83000` → `1 min 23 s`. */

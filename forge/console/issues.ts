@@ -5,8 +5,7 @@ import type { ConfigIssue } from "../base/errors.ts";
 export function formatConfigIssues(issues: readonly ConfigIssue[]): string {
   return issues
     .map((issue) => {
-      const place =
-        issue.file === undefined ? "" : `${issue.file}:${issue.line ?? 1}:${issue.column ?? 1}  `;
+      const place = issue.file === undefined ? "" : `${issue.file}:${issue.line ?? 1}:${issue.column ?? 1}  `;
       const hint = issue.hint === undefined ? "" : ` (${issue.hint})`;
       return `  ${place}${issue.path === "" ? "" : `${issue.path}: `}${issue.message}${hint}`;
     })

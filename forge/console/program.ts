@@ -157,8 +157,7 @@ async function parseArguments(
 
 /** Typed access to parsed flags; commander names them in camel case. */
 export function createFlags(values: Readonly<Record<string, unknown>>): CommandFlags {
-  const get = (name: string): unknown =>
-    values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+  const get = (name: string): unknown => values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
   return {
     text(name) {
       const value = get(name);
@@ -170,11 +169,11 @@ export function createFlags(values: Readonly<Record<string, unknown>>): CommandF
     },
     on: (name) => get(name) === true,
     integer(name, min = 0) {
-      const value = get(name);
+      const value = this.text(name);
       if (value === undefined) return undefined;
       const number = Number(value);
       if (!Number.isSafeInteger(number) || number < min) {
-        throw new UsageError("flag-not-a-number", `--${name} wants a whole number of at least ${min}, got "${String(value)}"`);
+        throw new UsageError("flag-not-a-number", `--${name} wants a whole number of at least ${min}, got "${value}"`);
       }
       return number;
     },
