@@ -1,0 +1,136 @@
+/**
+ * `npm run quickstart`: the main job from end to end on the text that lies on this disk after the install.
+ *
+ * corpus → teacher's answers → pretraining → fine-tuning → GGUF → words. It runs the same commands that a user would
+ * type, in this process, and ends with a summary read from the files they wrote. Every step resumes.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createStyle } from "../forge/console/style.ts";
+import { formatCount, formatDuration, formatTable } from "../forge/console/format.ts";
+import { Interrupted, runProgram, type ProgramIo, type ProgramSpec } from "../forge/console/program.ts";
+import { forgeProgram } from "../forge/cli/index.ts";
+import { trainerProgram } from "../trainer/cli/index.ts";
+import { packageRoot } from "../forge/base/locate.ts";
+
+const started = performance.now();
+process.chdir(packageRoot);
+const style = createStyle({ terminal: process.stdout.isTTY, env: process.env });
+const controller = new AbortController();
+process.once("SIGINT", () => controller.abort(new Interrupted("SIGINT")));
+process.once("SIGTERM", () => controller.abort(new Interrupted("SIGTERM")));
+process.on("disconnect", () => controller.abort(new Interrupted("SIGTERM")));
+
+const teacherFlag = process.argv.indexOf("--teacher");
+const teacher = teacherFlag < 0 ? "replay" : (process.argv[teacherFlag + 1] ?? "replay");
+const corpus = "shards/quickstart";
+const answers = "shards/quickstart-answers";
+const run = "runs/quickstart";
+
+await step("1/6  corpus", forgeProgram, ["build-corpus", "docs/recipes/quickstart.yaml", "--out", corpus, "--update"]);
+await step("2/6  teacher", forgeProgram, [
+  "teach",
+  "--prompts",
+  "prompts/orca.yaml",
+  "--teacher",
+  teacher,
+  "--out",
+  answers,
+]);
+await step("3/6  pretrain", trainerProgram, ["run", "docs/recipes/quickstart-pretrain.yaml"]);
+await step("4/6  fine-tune", trainerProgram, ["run", "docs/recipes/quickstart-finetune.yaml"]);
+await step("5/6  export", trainerProgram, ["export", `${run}/finetune`, "--format", "gguf", "--out", `${run}/export`]);
+const question = "What is a software licence?";
+const spoken = await step("6/6  talk", trainerProgram, [
+  "chat",
+  `${run}/export/model.gguf`,
+  "--prompt",
+  question,
+  "--max-tokens",
+  "60",
+  "--seed",
+  "1",
+]);
+await summary(spoken);
+
+/** Runs one command and returns what it printed on stdout; ends the quickstart when it fails. */
+async function step(title: string, program: ProgramSpec, argv: readonly string[]): Promise<string> {
+  process.stderr.write(`\n${style.bold(title)}  ${style.dim(`${program.name} ${argv.join(" ")}`)}\n`);
+  let printed = "";
+  const io: ProgramIo = {
+    stdout: (text) => {
+      printed += text;
+    },
+    stderr: (text) => void process.stderr.write(text),
+    stdoutIsTerminal: false,
+    stderrIsTerminal: process.stderr.isTTY,
+    stdinIsTerminal: false,
+    columns: process.stderr.columns ?? 100,
+    env: process.env,
+    cwd: packageRoot,
+    signal: controller.signal,
+  };
+  const code = await runProgram(program, argv, io);
+  if (code !== 0) {
+    process.stderr.write(`\n${style.red("quickstart stopped")} at ${title.trim()}; run it again to resume.\n`);
+    process.exit(code);
+  }
+  return printed;
+}
+
+async function summary(words: string): Promise<void> {
+  const manifest = await json<{
+    counts: { documentsIn: number; kept: number; rejected: Record<string, number>; quarantined: number };
+    tokens: Record<string, number>;
+  }>(join(corpus, "manifest.json"));
+  const { counts } = manifest;
+  const rejected = Object.entries(counts.rejected).sort(([, a], [, b]) => b - a);
+  const total = rejected.reduce((sum, [, count]) => sum + count, 0);
+  const trained = await Promise.all(
+    ["pretrain", "finetune"].map((name) =>
+      json<{ steps: number; firstLoss: number; lastLoss: number }>(join(run, name, "summary.json")),
+    ),
+  );
+  const rows: (readonly string[])[] = [
+    ["documents in", formatCount(counts.documentsIn)],
+    ["  kept", formatCount(counts.kept)],
+    ["  rejected", formatCount(total)],
+    ...rejected.map(([reason, count]) => [`    ${reason}`, formatCount(count)]),
+    ["  quarantined", formatCount(counts.quarantined)],
+    ...Object.entries(manifest.tokens).map(([split, count]) => [`tokens, ${split}`, formatCount(count)]),
+    ...trained.map(({ firstLoss, lastLoss }, i) => [
+      `loss, ${i === 0 ? "pretraining" : "fine-tuning"}`,
+      `${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
+    ]),
+  ];
+  const files: (readonly string[])[] = [
+    ["dataset card", `${corpus}/README.md`],
+    ["documents (Parquet)", `${corpus}/documents/`],
+    ["answers (Parquet)", `${answers}/answers/`],
+    ["checkpoint", `${run}/finetune/`],
+    ["GGUF", `${run}/export/model.gguf`],
+  ];
+  process.stdout.write(
+    [
+      "",
+      style.bold("Summary"),
+      formatTable(rows),
+      "",
+      style.bold("The model says"),
+      `  > ${question}`,
+      `  ${words.trim().replaceAll("\n", "\n  ")}`,
+      style.dim("  (3 million parameters, two minutes of training: it has learnt the shape of prose, no facts.)"),
+      "",
+      style.bold("Files"),
+      formatTable(files),
+      "",
+      `Done in ${formatDuration(performance.now() - started)}. Next: npx trainer chat ${run}/export/model.gguf`,
+      "",
+    ].join("\n"),
+  );
+  if (process.channel !== undefined && process.connected) process.disconnect();
+}
+
+async function json<T>(path: string): Promise<T> {
+  return JSON.parse(await readFile(path, "utf8")) as T;
+}
