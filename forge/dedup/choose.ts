@@ -2,7 +2,7 @@
  * Who stays: documents are walked in keep order, and one is removed if and only if it has a verified pair with a
  * document that is kept, which it names with their Jaccard. So chains (A like B, B like C, A unlike C) lose only B.
  */
-import { DataError, formatId, idBytes, openColumns, sortRows, writeColumns } from "../base/index.ts";
+import { formatId, idBytes, openColumns, sortRows, writeColumns } from "../base/index.ts";
 import { documentKind, survivorKind } from "./exact.ts";
 import { candidateKind } from "./near.ts";
 import {

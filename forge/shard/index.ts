@@ -1,0 +1,30 @@
+/**
+ * Writes and reads what a corpus consists of: documents and rejects as Parquet, tokens as Arrow.
+ *
+ * The trainer's way in is `openTokenShards`. Writers are atomic and deterministic: equal input, equal bytes.
+ */
+export { parquetColumns, writeDocuments } from "./documents.ts";
+export { openTokenShards, type SharedTokenMetadata, type TokenShards } from "./open.ts";
+export { orderKeys, validationFlags, type OrderKeys } from "./order.ts";
+export {
+  openParquet,
+  writeParquet,
+  type ParquetColumn,
+  type ParquetFile,
+  type ParquetReader,
+  type ParquetReadOptions,
+  type ParquetRow,
+  type ParquetType,
+  type ParquetValue,
+  type ParquetWriteOptions,
+} from "./parquet.ts";
+export { readTokenFile, writeTokenFile, type OpenTokenShard, type TokenArray, type TokenShard } from "./token-file.ts";
+export {
+  encodePartition,
+  planShards,
+  readShardPlan,
+  writeShard,
+  type PlannedShard,
+  type ShardTokenizer,
+} from "./tokens.ts";
+export { verifyOutput, type VerifyOptions, type VerifyProblem, type VerifyReport } from "./verify.ts";

@@ -1,0 +1,202 @@
+/**
+ * Parquet with zstd, written row group by row group into an atomic file, and read back row group by row group.
+ *
+ * hyparquet-writer encodes, node:zlib compresses. Equal rows give equal bytes. Text statistics are in UTF-8 order and
+ * truncated, so filters of DuckDB and Polars are right and no document ends up in a footer.
+ */
+import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import type { FileMetaData } from "hyparquet";
+import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+
+/** Storage of a column. `string` is UTF-8, `int64` takes bigint, `timestamp` takes Date (milliseconds). */
+export type ParquetType = "string" | "int32" | "int64" | "float" | "double" | "boolean" | "timestamp" | "json";
+
+export interface ParquetColumn {
+  readonly name: string;
+  readonly type: ParquetType;
+  readonly nullable?: boolean;
+}
+
+/** Undefined is stored as null. */
+export type ParquetValue = string | number | bigint | boolean | Date | null | undefined;
+export type ParquetRow = Readonly<Record<string, ParquetValue>>;
+
+export interface ParquetFile extends FileDigest {
+  readonly rows: number;
+}
+
+export interface ParquetWriteOptions {
+  /** Approximate bytes of values after which a row group ends. @default 8 MiB */
+  readonly rowGroupBytes?: number;
+  /** Key-value pairs of the footer. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+const writerTypes = {
+  string: "STRING",
+  int32: "INT32",
+  int64: "INT64",
+  float: "FLOAT",
+  double: "DOUBLE",
+  boolean: "BOOLEAN",
+  timestamp: "TIMESTAMP",
+  json: "JSON",
+} as const satisfies Record<ParquetType, string>;
+
+const zstdLevel = 3;
+
+/**
+ * Writes rows to a file; memory is bounded by one row group.
+ *
+ * @throws DataError `parquet-value-null` when a row lacks a value of a column that may not be null
+ */
+export async function writeParquet(
+  path: string,
+  columns: readonly ParquetColumn[],
+  rows: Iterable<ParquetRow> | AsyncIterable<ParquetRow>,
+  options: ParquetWriteOptions = {},
+): Promise<ParquetFile> {
+  const { rowGroupBytes = 2 ** 23, metadata = {}, signal } = options;
+  const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import("hyparquet-writer");
+  await using file = await createAtomicFile(path);
+  const bytes = new ByteWriter(1 << 16);
+  const emptyColumns = columns.map(({ name, type, nullable = false }) => ({
+    name,
+    type: writerTypes[type],
+    nullable,
+    data: [],
+  }));
+  const writer = new ParquetWriter({
+    writer: bytes,
+    schema: schemaFromColumnData({ columnData: emptyColumns }),
+    codec: "ZSTD",
+    compressors: { ZSTD: compressZstd },
+    createdBy: "forge",
+    kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  });
+  const drain = async (): Promise<void> => {
+    await file.write(bytes.getBytes());
+    // The writer counts `offset` over the whole file and `index` within its buffer, which is free again now.
+    bytes.index = 0;
+  };
+
+  let data: ParquetValue[][] = columns.map(() => []);
+  let pending = 0;
+  let count = 0;
+  const flush = async (): Promise<void> => {
+    if (data[0]?.length === 0) return;
+    const columnData = columns.map(({ name }, i) => ({ name, data: data[i] as ParquetValue[] }));
+    await writer.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 1 });
+    data = columns.map(() => []);
+    pending = 0;
+    await drain();
+  };
+  for await (const row of rows) {
+    signal?.throwIfAborted();
+    for (const [i, { name, nullable }] of columns.entries()) {
+      const value = row[name] ?? null;
+      if (value === null && nullable !== true) {
+        throw new DataError("parquet-value-null", `Row ${count} of ${path} has no ${name}`, {
+          file: path,
+          row: count,
+          column: name,
+        });
+      }
+      (data[i] as ParquetValue[]).push(value);
+      pending += typeof value === "string" ? value.length : 8;
+    }
+    count++;
+    if (pending >= rowGroupBytes) await flush();
+  }
+  await flush();
+  await writer.finish();
+  await drain();
+  return { ...(await file.commit()), rows: count };
+}
+
+export interface ParquetReadOptions {
+  /** Columns to read. @default all */
+  readonly columns?: readonly string[];
+}
+
+/** An open Parquet file. */
+export interface ParquetReader {
+  readonly path: string;
+  readonly rows: number;
+  readonly columns: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Rows of one row group after the other. Numbers of 64-bit columns are bigint. */
+  rowGroups(options?: ParquetReadOptions): AsyncGenerator<readonly Record<string, unknown>[], void, undefined>;
+}
+
+/**
+ * Opens a Parquet file by whomever it was written (snappy, gzip or zstd).
+ *
+ * @throws DataError `parquet-unreadable` when it is truncated, corrupt or no Parquet file; `file-not-found`
+ */
+export async function openParquet(path: string): Promise<ParquetReader> {
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const wrapped = wrapFileError(error, path);
+      if (wrapped instanceof DataError) throw wrapped;
+      throw new DataError(
+        "parquet-unreadable",
+        `${path} cannot be read as Parquet: ${error instanceof Error ? error.message : String(error)}`,
+        { file: path },
+        { cause: error, hint: "The file is truncated or damaged: fetch or build it again." },
+      );
+    }
+  };
+  const { file, metadata } = await guard(async () => {
+    const file = await asyncBufferFromFile(path);
+    return { file, metadata: await parquetMetadataAsync(file) };
+  });
+  const columns = topLevelColumns(metadata);
+  return {
+    path,
+    rows: Number(metadata.num_rows),
+    columns,
+    metadata: Object.fromEntries((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? ""])),
+    async *rowGroups(options = {}) {
+      let rowStart = 0;
+      for (const group of metadata.row_groups) {
+        const rowEnd = rowStart + Number(group.num_rows);
+        const range = { rowStart, rowEnd };
+        yield await guard(
+          async () =>
+            await parquetReadObjects({
+              file,
+              metadata,
+              columns: [...(options.columns ?? columns)],
+              compressors: { ZSTD: (input) => zstdDecompressSync(input), GZIP: (input) => gunzipSync(input) },
+              ...range,
+            }),
+        );
+        rowStart = rowEnd;
+      }
+    },
+  };
+}
+
+function compressZstd(input: Uint8Array): Uint8Array {
+  return zstdCompressSync(input, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
+}
+
+/** The schema is a depth-first list whose first element is the root. */
+function topLevelColumns(metadata: FileMetaData): string[] {
+  const names: string[] = [];
+  let index = 1;
+  const skip = (): void => {
+    const children = metadata.schema[index++]?.num_children ?? 0;
+    for (let child = 0; child < children; child++) skip();
+  };
+  while (index < metadata.schema.length) {
+    names.push(metadata.schema[index]?.name ?? "");
+    skip();
+  }
+  return names;
+}
