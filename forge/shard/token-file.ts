@@ -103,11 +103,17 @@ export async function readTokenFile(path: string): Promise<OpenTokenShard> {
   if (batch === undefined || more.length > 0) throw invalid(path, "it does not have exactly one record batch");
   const column = batch.getChild(tokenShardColumns.tokens)?.data[0];
   if (column === undefined || !DataType.isList(column.type)) throw invalid(path, "it has no list column of tokens");
-  const values = column.children[0]?.values as unknown;
+  const child = column.children[0];
+  const values = child?.values as unknown;
   const type = metadata.dtype === "uint16" ? Uint16Array : Uint32Array;
-  if (!(values instanceof type)) throw invalid(path, `its tokens are not of type ${metadata.dtype}`);
-  const offsets = column.valueOffsets as Int32Array;
-  const shard = { metadata, values: values as TokenArray, offsets: offsets.subarray(0, batch.numRows + 1) };
+  if (child === undefined || !(values instanceof type))
+    throw invalid(path, `its tokens are not of type ${metadata.dtype}`);
+  const shard = {
+    metadata,
+    // The buffer is padded to 8 bytes, so its length is not that of the column.
+    values: values.subarray(0, child.length) as TokenArray,
+    offsets: (column.valueOffsets as Int32Array).subarray(0, batch.numRows + 1),
+  };
   checkTokens(path, shard, batch.numRows);
   const ids = utf8Column(batch, tokenShardColumns.id, path);
   const sources = utf8Column(batch, tokenShardColumns.source, path);

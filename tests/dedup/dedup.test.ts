@@ -1,0 +1,297 @@
+import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DataError, random } from "../../forge/base/index.ts";
+import { decisionsPath, planDedup, readDecisions, runDedupTask } from "../../forge/dedup/index.ts";
+import { dedupConfigSchema, type DedupConfig } from "../../schemas/config/dedup.ts";
+import { idOf, partitionsOf, plainKernels, runDedup, trueJaccard, type Fate, type TestDocument } from "./support.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "forge-dedup-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const config = (values: Partial<DedupConfig> = {}): DedupConfig => dedupConfigSchema.parse(values);
+const words = (from: number, count: number, mark = "w"): string =>
+  // Letters only: normal forms make all numbers equal.
+  Array.from({ length: count }, (_, i) => mark + spell(from + i)).join(" ");
+const spell = (value: number): string =>
+  [...String(value).padStart(8, "0")].map((digit) => "abcdefghij"[Number(digit)]).join("");
+const document = (name: string, text: string, rest: Partial<TestDocument> = {}): TestDocument => ({
+  id: idOf(name),
+  text,
+  ...rest,
+});
+const fateOf = (fates: ReadonlyMap<string, Fate>, name: string): Fate => {
+  const fate = fates.get(idOf(name));
+  if (fate === undefined) throw new Error(`no fate for ${name}`);
+  return fate;
+};
+
+describe("exact copies", () => {
+  test("of equal bytes one stays, which the others name", async () => {
+    const text = words(0, 30);
+    const { fates } = await runDedup(
+      partitionsOf([[document("a", text), document("b", "something else")], [document("c", text)]]),
+      config(),
+      folder,
+    );
+    const kept = [idOf("a"), idOf("c")].sort()[0];
+    const [lost] = [idOf("a"), idOf("c")].filter((id) => id !== kept);
+    expect(fates.get(kept ?? "")).toMatchObject({ reason: undefined, clusterSize: 2 });
+    expect(fates.get(lost ?? "")).toMatchObject({
+      reason: "exact-duplicate",
+      partner: kept,
+      jaccard: 1,
+      clusterSize: 0,
+    });
+    expect(fateOf(fates, "b")).toMatchObject({ reason: undefined, clusterSize: 1 });
+  });
+
+  test("the source's rank, then quality, then length, then id say which one stays", async () => {
+    const texts = ["Same words, here!", "same words here", "SAME  words ... here !!!"];
+    const first = await runDedup(
+      partitionsOf([
+        [document("plain", texts[0] as string, { sourceRank: 1, quality: 0.9 })],
+        [document("ranked", texts[1] as string, { sourceRank: 0, quality: 0.1 })],
+        [document("long", texts[2] as string, { sourceRank: 1, quality: 0.2 })],
+      ]),
+      config({ quality: "quality" }),
+      join(folder, "rank"),
+    );
+    expect(fateOf(first.fates, "ranked").reason).toBeUndefined();
+    expect(fateOf(first.fates, "plain")).toMatchObject({ reason: "same-normal-form", partner: idOf("ranked") });
+    const second = await runDedup(
+      partitionsOf([texts.map((text, i) => document(`t${i}`, text, { quality: i === 0 ? -1 : -2 }))]),
+      config({ quality: "quality" }),
+      join(folder, "quality"),
+    );
+    expect(fateOf(second.fates, "t0").clusterSize).toBe(3);
+    const third = await runDedup(
+      partitionsOf([texts.map((text, i) => document(`t${i}`, text))]),
+      config(),
+      join(folder, "length"),
+    );
+    expect(fateOf(third.fates, "t2").clusterSize).toBe(3);
+  });
+
+  test("equal normal forms are left alone when that is switched off", async () => {
+    const { fates } = await runDedup(
+      partitionsOf([[document("a", "wasm32 target"), document("b", "wasm64 target")]]),
+      config({ normalForm: false }),
+      folder,
+    );
+    expect([...fates.values()].every(({ reason }) => reason === undefined)).toBe(true);
+  });
+
+  test("two documents with one id are refused", async () => {
+    const twice = partitionsOf([[document("a", "one")], [document("a", "two")]]);
+    await expect(runDedup(twice, config(), folder)).rejects.toMatchObject({ code: "document-id-repeated" });
+  });
+
+  test("an id that is not 32 hex digits is refused with its row", async () => {
+    const bad = partitionsOf([[document("a", "one"), { id: "nonsense", text: "two" }]]);
+    await expect(runDedup(bad, config(), folder)).rejects.toMatchObject({
+      code: "document-id-invalid",
+      position: { file: "part-0", row: 1, column: "id" },
+    });
+  });
+});
+
+describe("near copies", () => {
+  test("candidates follow the S-curve, and every removal has a kept partner at or above the threshold", async () => {
+    // Pairs that share a prefix of s n-grams and go on differently, so that their Jaccard is s / (2n - s).
+    const shingleCount = 60;
+    const pairs: { readonly a: TestDocument; readonly b: TestDocument; readonly jaccard: number }[] = [];
+    for (const target of [0.5, 0.6, 0.7, 0.75, 0.79, 0.81, 0.85, 0.9, 0.95]) {
+      for (let copy = 0; copy < 24; copy++) {
+        const shared = Math.round((2 * shingleCount * target) / (1 + target));
+        const base = 100_000 * pairs.length;
+        const common = words(base, shared + 4);
+        const tail = shingleCount - shared;
+        const a = document(`a${pairs.length}`, `${common} ${words(base + 10_000, tail, "x")}`);
+        const b = document(`b${pairs.length}`, `${common} ${words(base + 20_000, tail, "y")}`);
+        pairs.push({ a, b, jaccard: trueJaccard(a.text, b.text) });
+      }
+    }
+    const { fates, counts } = await runDedup(
+      partitionsOf([pairs.map(({ a }) => a), pairs.map(({ b }) => b)]),
+      config(),
+      folder,
+    );
+    let expected = 0;
+    let expectedAbove = 0;
+    let removed = 0;
+    for (const { a, b, jaccard } of pairs) {
+      const probability = 1 - (1 - jaccard ** 8) ** 14;
+      expected += probability;
+      if (jaccard >= 0.8) expectedAbove += probability;
+      const lost = [a, b].filter(({ id }) => fates.get(id)?.reason !== undefined);
+      expect(lost.length, "never both").toBeLessThanOrEqual(1);
+      if (lost[0] === undefined) continue;
+      removed++;
+      const partner = lost[0] === a ? b : a;
+      const fate = fates.get(lost[0].id);
+      expect(fate).toMatchObject({ reason: "near-duplicate", partner: partner.id });
+      expect(fates.get(partner.id)).toMatchObject({ reason: undefined, clusterSize: 2 });
+      expect(fate?.jaccard).toBeCloseTo(jaccard, 12);
+      expect(jaccard).toBeGreaterThanOrEqual(0.8);
+    }
+    // Five standard deviations of a sum of at most 216 coin tosses.
+    expect(Math.abs((counts["candidates.pairs"] ?? 0) - expected)).toBeLessThan(5 * Math.sqrt(pairs.length / 4));
+    expect(Math.abs(removed - expectedAbove)).toBeLessThan(5 * Math.sqrt(96 / 4));
+    expect(removed).toBeGreaterThan(60);
+  });
+
+  test("a chain loses only what is like a kept document", async () => {
+    // a and c share too little; b lies between them. The longest is kept first, so a, then c is no copy of a.
+    const a = document("a", words(0, 101));
+    const b = document("b", words(9, 100));
+    const c = document("c", words(18, 99));
+    expect(trueJaccard(a.text, b.text)).toBeGreaterThanOrEqual(0.8);
+    expect(trueJaccard(b.text, c.text)).toBeGreaterThanOrEqual(0.8);
+    expect(trueJaccard(a.text, c.text)).toBeLessThan(0.8);
+    const { fates } = await runDedup(partitionsOf([[c, a, b]]), config({ bands: 64, rows: 2 }), folder);
+    expect(fateOf(fates, "a")).toMatchObject({ reason: undefined, clusterSize: 2 });
+    expect(fateOf(fates, "b")).toMatchObject({ reason: "near-duplicate", partner: a.id });
+    expect(fateOf(fates, "c")).toMatchObject({ reason: undefined, clusterSize: 1 });
+  });
+
+  test("a copy of a near copy names the kept document with their true Jaccard", async () => {
+    const kept = document("kept", words(0, 100));
+    const near = document("near", words(5, 95));
+    const copy = document("copy", words(5, 95));
+    const { fates } = await runDedup(partitionsOf([[kept, near, copy]]), config({ bands: 64, rows: 2 }), folder);
+    for (const name of ["near", "copy"]) {
+      expect(fateOf(fates, name)).toMatchObject({ reason: "near-duplicate", partner: kept.id });
+      expect(fateOf(fates, name).jaccard).toBeCloseTo(trueJaccard(kept.text, near.text), 12);
+    }
+    expect(fateOf(fates, "kept").clusterSize).toBe(3);
+  });
+
+  test("documents shorter than the n-gram match exactly only", async () => {
+    const { fates } = await runDedup(
+      partitionsOf([[document("a", "one two three four"), document("b", "one two three five")]]),
+      config(),
+      folder,
+    );
+    expect([...fates.values()].every(({ reason }) => reason === undefined)).toBe(true);
+  });
+
+  test("a hub bucket costs leaders times its size, and who was not compared is counted", async () => {
+    // One boilerplate in all, then words of their own: every pair shares buckets, none is similar enough.
+    const size = 60;
+    const hub = Array.from({ length: size }, (_, i) =>
+      document(`d${i}`, `${words(0, 60)} ${words(1000 * (i + 1), 60, "z")}`),
+    );
+    const options = { bands: 1, rows: 1, leaders: 3 };
+    const { fates, counts } = await runDedup(partitionsOf([hub]), config(options), folder);
+    expect([...fates.values()].every(({ reason }) => reason === undefined)).toBe(true);
+    const bucket = counts["match.largestBucket"] ?? 0;
+    expect(bucket).toBeGreaterThan(4);
+    expect(counts["match.pairs"]).toBeLessThanOrEqual(3 * size);
+    expect(counts["choose.unresolved"]).toBeGreaterThanOrEqual(bucket - 4);
+  });
+
+  test("an exhausted budget keeps the documents and counts them as unresolved", async () => {
+    const copies = Array.from({ length: 10 }, (_, i) => document(`d${i}`, `${words(0, 100)} ${words(500 + i, 1)}`));
+    const { fates, counts } = await runDedup(
+      partitionsOf([copies]),
+      config({ bands: 1, rows: 1, maxPairsPerBand: 4 }),
+      folder,
+    );
+    const removed = [...fates.values()].filter(({ reason }) => reason !== undefined).length;
+    expect(counts["match.pairs"]).toBe(4);
+    expect(removed).toBeGreaterThan(0);
+    expect(removed).toBeLessThanOrEqual(4);
+    expect(counts["choose.unresolved"]).toBe(10 - 1 - removed);
+  });
+});
+
+describe("independence", () => {
+  test("any partitioning, order of rows and order of tasks gives the same fates, and the law of conservation holds", async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ family: fc.nat(4), start: fc.nat(12), length: fc.integer({ min: 0, max: 60 }) }), {
+          minLength: 1,
+          maxLength: 30,
+        }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(1000),
+        async (specs, parts, seed) => {
+          const documents = specs.map(({ family, start, length }, i) =>
+            document(`p${i}`, words(family * 1000 + start, length)),
+          );
+          const settings = config({ bands: 8, rows: 3, leaders: 2, verifyGroups: 3 });
+          const whole = await runDedup(partitionsOf([documents]), settings, join(folder, `${run++}`));
+          const shuffled = random(seed).shuffle([...documents]);
+          const spread = Array.from({ length: parts }, (_, part) => shuffled.filter((_, i) => i % parts === part));
+          const other = await runDedup(partitionsOf(spread, { batchRows: 3 }), settings, join(folder, `${run++}`), {
+            shuffle: seed,
+          });
+          expect(new Map([...other.fates].sort())).toEqual(new Map([...whole.fates].sort()));
+          checkInvariants(documents, whole.fates, settings.threshold);
+          const { counts } = whole;
+          expect((counts["decide.kept"] ?? 0) + removedIn(counts)).toBe(documents.length);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test("running a task again gives the same bytes", async () => {
+    const settings = config({ verifyGroups: 2 });
+    const partitions = partitionsOf([[document("a", words(0, 80)), document("b", words(2, 80))]]);
+    await runDedup(partitions, settings, folder);
+    for (const task of planDedup(1, settings).flatMap((stage) => stage.tasks)) {
+      const before = await Promise.all(task.outputs.map((path) => readFile(join(folder, path))));
+      await runDedupTask(task, { folder, config: settings, kernels: plainKernels, partitions });
+      const after = await Promise.all(task.outputs.map((path) => readFile(join(folder, path))));
+      expect(after).toEqual(before);
+    }
+  });
+});
+
+test("a truncated intermediate file is a data error that names it", async () => {
+  await runDedup(partitionsOf([[document("a", words(0, 40))]]), config(), folder);
+  const path = join(folder, decisionsPath(0));
+  const { byteLength } = await readFile(path);
+  for (const size of [0, 5, 20, byteLength - 1]) {
+    await truncate(path, size);
+    const error: unknown = await readDecisions(path).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(DataError);
+    expect(error).toMatchObject({ code: "column-file-invalid", position: { file: path } });
+    if (size !== byteLength - 1) await runDedup(partitionsOf([[document("a", words(0, 40))]]), config(), folder);
+  }
+});
+
+function removedIn(counts: Readonly<Record<string, number>>): number {
+  return (counts["decide.exact"] ?? 0) + (counts["decide.normalForm"] ?? 0) + (counts["decide.near"] ?? 0);
+}
+
+function checkInvariants(
+  documents: readonly TestDocument[],
+  fates: ReadonlyMap<string, Fate>,
+  threshold: number,
+): void {
+  const texts = new Map(documents.map(({ id, text }) => [id, text]));
+  let stoodFor = 0;
+  for (const { id, text } of documents) {
+    const fate = fates.get(id) as Fate;
+    stoodFor += fate.clusterSize;
+    if (fate.reason === undefined) continue;
+    const partner = fate.partner as string;
+    expect(fates.get(partner)?.reason, "the partner is kept").toBeUndefined();
+    if (fate.reason === "exact-duplicate") expect(texts.get(partner)).toBe(text);
+    if (fate.reason !== "near-duplicate") continue;
+    expect(fate.jaccard).toBeGreaterThanOrEqual(threshold);
+    expect(fate.jaccard).toBeCloseTo(trueJaccard(text, texts.get(partner) as string), 12);
+  }
+  expect(stoodFor, "cluster sizes cover every document").toBe(documents.length);
+}

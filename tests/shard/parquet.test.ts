@@ -1,0 +1,136 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { DataError } from "../../forge/base/index.ts";
+import {
+  openParquet,
+  parquetColumns,
+  writeDocuments,
+  writeParquet,
+  type ParquetColumn,
+  type ParquetRow,
+} from "../../forge/shard/index.ts";
+import { documentBatch } from "./support.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "forge-parquet-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const columns: readonly ParquetColumn[] = [
+  { name: "id", type: "string" },
+  { name: "text", type: "string", nullable: true },
+  { name: "score", type: "double", nullable: true },
+  { name: "count", type: "int64" },
+  { name: "kept", type: "boolean" },
+];
+
+async function readAll(path: string): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  for await (const group of (await openParquet(path)).rowGroups()) rows.push(...group);
+  return rows;
+}
+
+test("any rows come back as they were written, whatever the size of a row group", async () => {
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          id: fc.string({ unit: "binary" }),
+          text: fc.option(fc.string({ unit: "binary", maxLength: 200 })),
+          score: fc.option(fc.double({ noNaN: true })),
+          count: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+          kept: fc.boolean(),
+        }),
+        { maxLength: 60 },
+      ),
+      fc.integer({ min: 1, max: 2000 }),
+      async (rows, rowGroupBytes) => {
+        const path = join(folder, `${run++}.parquet`);
+        const written = await writeParquet(path, columns, rows, { rowGroupBytes });
+        expect(written.rows).toBe(rows.length);
+        expect((await openParquet(path)).rows).toBe(rows.length);
+        expect(await readAll(path)).toEqual(rows);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test("equal rows give equal bytes", async () => {
+  const rows: ParquetRow[] = Array.from({ length: 500 }, (_, i) => ({
+    id: `id ${i}`,
+    text: "same words ".repeat(i % 7),
+    score: i / 3,
+    count: BigInt(i),
+    kept: i % 2 === 0,
+  }));
+  const first = await writeParquet(join(folder, "a.parquet"), columns, rows, { rowGroupBytes: 4000 });
+  const second = await writeParquet(join(folder, "b.parquet"), columns, rows, { rowGroupBytes: 4000 });
+  expect(second).toEqual(first);
+});
+
+test("row groups are bounded by bytes", async () => {
+  const rows = Array.from({ length: 100 }, (_, i) => ({ id: String(i), text: "x".repeat(100), count: 0n, kept: true }));
+  const path = join(folder, "groups.parquet");
+  await writeParquet(path, columns, rows, { rowGroupBytes: 1000 });
+  const sizes: number[] = [];
+  for await (const group of (await openParquet(path)).rowGroups({ columns: ["id"] })) sizes.push(group.length);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(9);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(100);
+});
+
+test("a missing value of a required column is a data error with its row, and leaves no file", async () => {
+  const path = join(folder, "bad.parquet");
+  const rows = [
+    { id: "a", count: 1n, kept: true },
+    { id: "b", count: null, kept: true },
+  ];
+  await expect(writeParquet(path, columns, rows)).rejects.toMatchObject({
+    code: "parquet-value-null",
+    position: { row: 1, column: "count" },
+  });
+  await expect(openParquet(path)).rejects.toMatchObject({ code: "file-not-found" });
+});
+
+test("a truncated or corrupt file is a data error that names it", async () => {
+  const path = join(folder, "whole.parquet");
+  const rows = Array.from({ length: 200 }, (_, i) => ({
+    id: `row ${i * i}`,
+    text: `${i}`.repeat(50),
+    count: 1n,
+    kept: true,
+  }));
+  await writeParquet(path, columns, rows);
+  const bytes = await readFile(path);
+  const broken = join(folder, "broken.parquet");
+  const flipped = Buffer.from(bytes);
+  flipped.fill(0xff, 100, 400);
+  for (const content of [bytes.subarray(0, 0), bytes.subarray(0, 50), bytes.subarray(0, bytes.length - 1), flipped]) {
+    await writeFile(broken, content);
+    const error: unknown = await readAll(broken).then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
+    expect(error).toBeInstanceOf(DataError);
+    expect(error).toMatchObject({ code: "parquet-unreadable", position: { file: broken } });
+  }
+});
+
+test("document batches keep their columns", async () => {
+  const documents = [
+    { id: "0".repeat(32), text: "Grüße, 世界 🏋", source: "a.txt" },
+    { id: "1".repeat(32), text: "", source: "b.txt" },
+  ];
+  const batch = documentBatch(documents);
+  const path = join(folder, "documents.parquet");
+  // A slice has offsets that do not begin at 0.
+  await writeDocuments(path, await parquetColumns(batch.schema), [batch, batch.slice(1, 2)]);
+  expect(await readAll(path)).toEqual([...documents, documents[1]]);
+});
