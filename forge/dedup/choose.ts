@@ -129,7 +129,7 @@ export async function readDecisions(path: string): Promise<Decisions> {
     id: (row) => formatId(ids, row),
     reason: (row) => (removed(row) ? dedupReasons[(reasons[row] as number) - 1] : undefined),
     partner: (row) => (removed(row) ? formatId(partners, row) : undefined),
-    jaccard: (row) => (removed(row) ? (jaccards[row] as number) : undefined),
+    jaccard: (row) => (removed(row) ? jaccards[row] : undefined),
     clusterSize: (row) => sizes[row] as number,
   };
 }

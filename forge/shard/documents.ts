@@ -25,8 +25,18 @@ export async function writeDocuments(
  * @throws DataError `column-type-unsupported` for nested and other types that documents do not have
  */
 export async function parquetColumns(schema: Schema): Promise<readonly ParquetColumn[]> {
-  const { DataType: types } = await import("apache-arrow");
-  return schema.fields.map(({ name, type, nullable }) => ({ name, nullable, type: parquetType(name, type, types) }));
+  const { DataType: types, Precision } = await import("apache-arrow");
+  const storage = (name: string, type: DataType): ParquetType => {
+    if (types.isUtf8(type) || types.isLargeUtf8(type)) return "string";
+    if (types.isBool(type)) return "boolean";
+    if (types.isInt(type)) return type.bitWidth === 64 ? "int64" : "int32";
+    if (types.isFloat(type)) return type.precision === Precision.DOUBLE ? "double" : "float";
+    if (types.isTimestamp(type)) return "timestamp";
+    throw new DataError("column-type-unsupported", `Column ${name} is of a type that documents do not have`, {
+      column: name,
+    });
+  };
+  return schema.fields.map(({ name, type, nullable }) => ({ name, nullable, type: storage(name, type as DataType) }));
 }
 
 async function* rowsOf(
@@ -44,13 +54,4 @@ async function* rowsOf(
       yield values;
     }
   }
-}
-
-function parquetType(column: string, type: DataType, types: typeof DataType): ParquetType {
-  if (types.isUtf8(type) || types.isLargeUtf8(type)) return "string";
-  if (types.isBool(type)) return "boolean";
-  if (types.isInt(type)) return type.bitWidth === 64 ? "int64" : "int32";
-  if (types.isFloat(type)) return type.precision === 2 ? "double" : "float";
-  if (types.isTimestamp(type)) return "timestamp";
-  throw new DataError("column-type-unsupported", `Column ${column} has the type ${String(type)}`, { column });
 }

@@ -5,6 +5,7 @@
  * map it without a copy. Contract: `schemas/record/tokens.ts`.
  */
 import { readFile } from "node:fs/promises";
+import type * as Arrow from "apache-arrow";
 import type { Data, Schema, Utf8 } from "apache-arrow";
 import {
   maxTokensPerShard,
@@ -165,7 +166,7 @@ function checkTokens(
   }
 }
 
-function textData(arrow: typeof import("apache-arrow"), texts: readonly string[]): Data<Utf8> {
+function textData({ makeData, Utf8 }: Pick<typeof Arrow, "makeData" | "Utf8">, texts: readonly string[]): Data<Utf8> {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
   const valueOffsets = new Int32Array(texts.length + 1);
   parts.forEach((part, i) => {
@@ -173,7 +174,7 @@ function textData(arrow: typeof import("apache-arrow"), texts: readonly string[]
   });
   const data = new Uint8Array(valueOffsets[texts.length] as number);
   parts.forEach((part, i) => data.set(part, valueOffsets[i]));
-  return arrow.makeData({ type: new arrow.Utf8(), length: texts.length, nullCount: 0, valueOffsets, data });
+  return makeData({ type: new Utf8(), length: texts.length, nullCount: 0, valueOffsets, data });
 }
 
 function textAt(column: { readonly values: Uint8Array; readonly offsets: Int32Array }, row: number): string {

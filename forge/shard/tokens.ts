@@ -5,7 +5,7 @@
  * are gathered from the partitions' encoded files by range; no text is read twice.
  */
 import { join } from "node:path";
-import type { RecordBatch } from "apache-arrow";
+import type { RecordBatch, Utf8, Vector } from "apache-arrow";
 import type { ShardConfig } from "../../schemas/config/shard.ts";
 import { maxTokensPerShard, splitNames, type SplitName } from "../../schemas/record/tokens.ts";
 import {
@@ -61,13 +61,13 @@ export async function encodePartition(
     signal?.throwIfAborted();
     ids.push(idColumn(batch, key, offsets.length - 1));
     const encoded = tokenizer.encodeColumn(utf8Column(batch, "text", key));
-    const source = batch.getChild("source");
+    const source = batch.getChild("source") as Vector<Utf8> | null;
     for (let row = 0; row < batch.numRows; row++) {
       if (tokenizer.bosId !== null) tokens.push(tokenizer.bosId);
       tokens.append(encoded.ids.subarray(encoded.offsets[row], encoded.offsets[row + 1]));
       if (tokenizer.eosId !== null) tokens.push(tokenizer.eosId);
       offsets.push(tokens.length);
-      const name = String((source?.get(row) as unknown) ?? "");
+      const name = source?.get(row) ?? "";
       if (!sources.has(name)) sources.set(name, sources.size);
       sourceOf.push(sources.get(name) as number);
     }

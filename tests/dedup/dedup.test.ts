@@ -21,7 +21,9 @@ const words = (from: number, count: number, mark = "w"): string =>
   // Letters only: normal forms make all numbers equal.
   Array.from({ length: count }, (_, i) => mark + spell(from + i)).join(" ");
 const spell = (value: number): string =>
-  [...String(value).padStart(8, "0")].map((digit) => "abcdefghij"[Number(digit)]).join("");
+  String(value)
+    .padStart(8, "0")
+    .replaceAll(/\d/g, (digit) => "abcdefghij"[Number(digit)] ?? "");
 const document = (name: string, text: string, rest: Partial<TestDocument> = {}): TestDocument => ({
   id: idOf(name),
   text,

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { Float64, Table, Utf8, vectorFromArray, type DataType, type RecordBatch, type Vector } from "apache-arrow";
+import { Float64, Table, Utf8, vectorFromArray, type RecordBatch } from "apache-arrow";
 import { random } from "../../forge/base/index.ts";
 import {
   decisionsPath,
@@ -57,20 +57,13 @@ export function partitionsOf(
 }
 
 export function batchOf(documents: readonly TestDocument[]): RecordBatch {
-  const column = <T extends DataType>(type: T, values: readonly unknown[]): Vector<T> =>
-    vectorFromArray(values as never[], type) as unknown as Vector<T>;
+  const texts = (values: readonly string[]) => vectorFromArray(values, new Utf8());
   const table = new Table({
-    id: column(
-      new Utf8(),
-      documents.map(({ id }) => id),
-    ),
-    text: column(
-      new Utf8(),
-      documents.map(({ text }) => text),
-    ),
-    quality: column(
-      new Float64(),
+    id: texts(documents.map(({ id }) => id)),
+    text: texts(documents.map(({ text }) => text)),
+    quality: vectorFromArray(
       documents.map(({ quality }) => quality ?? null),
+      new Float64(),
     ),
   });
   return table.batches[0] as RecordBatch;
