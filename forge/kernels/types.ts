@@ -11,3 +11,128 @@ export interface TextColumn {
   /** Number of texts. */
   readonly length: number;
 }
+
+/** Bytes after repair, and how many U+FFFD were put in. */
+export interface RepairedUtf8 {
+  /** The input itself when nothing was wrong. */
+  readonly bytes: Uint8Array;
+  readonly replacements: number;
+}
+
+/** What a JSON Lines record holds under a wanted field. */
+export const jsonFieldState = {
+  /** No such key, or null. Its text is empty. */
+  absent: 0,
+  /** A string: its unescaped UTF-8. A lone surrogate escape becomes U+FFFD. */
+  string: 1,
+  /** A number, boolean, array or object: its JSON as it stands in the record. */
+  json: 2,
+} as const;
+
+/** One wanted field over all good records. */
+export interface JsonColumn extends TextColumn {
+  /** One `jsonFieldState` a record. */
+  readonly states: Uint8Array;
+}
+
+export type JsonLineFault = "too-long" | "invalid-utf8" | "invalid-json" | "not-an-object";
+
+export interface QuarantinedLine {
+  /** Where the line begins in the chunk. */
+  readonly byteOffset: number;
+  /** Without its line feed. */
+  readonly byteLength: number;
+  readonly reason: JsonLineFault;
+}
+
+export interface JsonLinesOptions {
+  /** Top-level keys wanted; of a repeated key the last counts, as with JSON.parse. */
+  readonly fields: readonly string[];
+  /** Longer lines are quarantined. */
+  readonly maxRecordBytes: number;
+  /** True when nothing follows: the last line then needs no line feed. */
+  readonly final: boolean;
+}
+
+export interface JsonLines {
+  readonly length: number;
+  readonly columns: ReadonlyMap<string, JsonColumn>;
+  /** Where each good record begins in the chunk. */
+  readonly recordOffsets: Int32Array;
+  readonly quarantined: readonly QuarantinedLine[];
+  /** Bytes done; what follows is an unfinished line, to be given again with its rest. */
+  readonly consumed: number;
+}
+
+/** Word spans of a column: word `j` of text `i`, for `j` in `[offsets[i], offsets[i + 1])`, is `[starts[j], ends[j])`. */
+export interface WordSpans {
+  /** Byte positions in the column's values. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly offsets: Int32Array;
+}
+
+export interface MinHashOptions {
+  /** Words of an n-gram. @default 5 */
+  readonly shingleWords?: number;
+  /** @default 14 */
+  readonly bands?: number;
+  /** Hashes of a band. @default 8 */
+  readonly rows?: number;
+  /** @default 1 */
+  readonly seed?: number;
+}
+
+export interface MinHashSignatures {
+  /** `bands * rows` minima a text; all ones for a text without an n-gram. */
+  readonly signatures: Uint32Array;
+  /** n-grams of each text, repeats included; 0 means too short to compare. */
+  readonly shingleCounts: Uint32Array;
+}
+
+/** Distinct n-gram hashes: those of text `i` are the word pairs (low, high) `[2 * offsets[i], 2 * offsets[i + 1])`, ascending. */
+export interface ShingleSets {
+  readonly hashes: Uint32Array;
+  readonly offsets: Int32Array | Uint32Array;
+}
+
+/** n-gram hashes in text order, repeats included, laid out as in `ShingleSets`. */
+export interface ShingleSequences {
+  readonly hashes: Uint32Array;
+  readonly offsets: Int32Array;
+}
+
+/** The loops over text that exist twice, plain and fast, with equal results byte for byte. */
+export interface TextKernels {
+  readonly implementation: "reference" | "wasm";
+  /** Replaces each maximal invalid subpart by U+FFFD, as WHATWG decoders do. */
+  repairUtf8(bytes: Uint8Array): RepairedUtf8;
+  /** Offset of the first byte of an invalid sequence, or -1. */
+  findInvalidUtf8(bytes: Uint8Array): number;
+  /** Code points of each text (of valid UTF-8). */
+  countCodePoints(column: TextColumn): Uint32Array;
+  /** Finds records, validates them wholly and extracts top-level fields. Blank lines are skipped. */
+  extractJsonLines(chunk: Uint8Array, options: JsonLinesOptions): JsonLines;
+  /**
+   * datatrove's `simplify_text`: lower case (final sigma included), numbers to 0, punctuation to spaces, white space
+   * collapsed, NFD without Mn. A symbol that itself decomposes into musical stems (U+1D15E…) keeps its marks' order.
+   */
+  normalizeForDedup(column: TextColumn): TextColumn;
+  /** 128-bit hash of each text, 16 bytes: two XXH64, of seeds `seed` and `seed ^ 0x9e3779b9`, little-endian. */
+  hashTexts(column: TextColumn, seed?: number): Uint8Array;
+  /** The same of each line, without its line feed and a carriage return before it. */
+  hashLines(column: TextColumn, seed?: number): { readonly hashes: Uint8Array; readonly offsets: Int32Array };
+  /** MinHash of the normal form's word n-grams, all computed inside. */
+  signMinHash(column: TextColumn, options?: MinHashOptions): MinHashSignatures;
+  /** 64-bit key (low, high) of each band: `keys[2 * (text * bands + band)]`. */
+  bandKeys(
+    signatures: Uint32Array,
+    length: number,
+    options: { readonly bands: number; readonly rows: number },
+  ): Uint32Array;
+  /** n-grams of the normal form in text order. */
+  shingles(column: TextColumn, shingleWords: number): ShingleSequences;
+  shingleSets(column: TextColumn, shingleWords: number): ShingleSets;
+  /** Size of the intersection over size of the union, in [0, 1]; two empty sets give 0. */
+  jaccard(sets: ShingleSets, i: number, other: ShingleSets, j: number): number;
+}
