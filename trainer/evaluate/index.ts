@@ -1,0 +1,3 @@
+/** Loss on held-out data, and generation. */
+export * from "./generate.ts";
+export * from "./loss.ts";

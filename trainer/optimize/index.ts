@@ -1,0 +1,2 @@
+/** Schedules; AdamW itself runs in the backends. */
+export * from "./schedule.ts";
