@@ -4,6 +4,7 @@
  * Most duplicates of the web end here, and they would be hubs of the near matching later. What survives gets dense ids
  * in keep order, so that from here on "comes first in keep order" is "has the smaller number".
  */
+import { signalPrefix } from "../../schemas/record/document.ts";
 import {
   DataError,
   forEachGroup,
@@ -43,7 +44,9 @@ export async function fingerprint(task: DedupTask, context: DedupContext): Promi
     exact.push(kernels.hashTexts(column).slice());
     if (config.normalForm) normal.push(kernels.hashTexts(kernels.normalizeForDedup(column)).slice());
     bytes.push(Uint32Array.from({ length }, (_, i) => (offsets[i + 1] as number) - (offsets[i] as number)));
-    if (config.quality !== undefined) quality.push(signalColumn(batch, config.quality, partition.key));
+    if (config.quality !== undefined) {
+      quality.push(signalColumn(batch, `${signalPrefix}${config.quality}`, partition.key));
+    }
     documents += length;
   }
   const digest = await writeColumns(

@@ -22,7 +22,7 @@ export const dedupConfigSchema = z.strictObject({
   quality: z
     .string()
     .optional()
-    .describe("Signal column whose larger value is kept first; without it length decides after the source's rank."),
+    .describe("Signal whose larger value is kept first; without it length decides after the source's rank."),
   leaders: z
     .int()
     .min(1)

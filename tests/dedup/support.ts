@@ -61,7 +61,7 @@ export function batchOf(documents: readonly TestDocument[]): RecordBatch {
   const table = new Table({
     id: texts(documents.map(({ id }) => id)),
     text: texts(documents.map(({ text }) => text)),
-    quality: vectorFromArray(
+    signal_quality: vectorFromArray(
       documents.map(({ quality }) => quality ?? null),
       new Float64(),
     ),

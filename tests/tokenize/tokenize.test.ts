@@ -22,7 +22,7 @@ const texts = [
   "function forge(text) { return text.trim(); } // the forge, the text, the corpus",
   "世界、こんにちは世界。 🏋️ 🏋️ naïve café <|end|> is only text here <|endoftext|>",
 ];
-const config = { vocabularySize: 330, minFrequency: 2 };
+const config = { vocabularySize: 300, minFrequency: 2 };
 
 function columnOf(parts: readonly string[]): TextColumn {
   const buffers = parts.map((text) => Buffer.from(text, "utf8"));
@@ -38,7 +38,7 @@ test("a trained tokenizer has the bytes, the special tokens right after them, an
   expect(count).toBe(texts.length);
   expect(bytes).toBe(Buffer.byteLength(texts.join("")));
   const tokenizer = await loadTokenizer(folder, "test");
-  expect(tokenizer.vocabularySize).toBe(330);
+  expect(tokenizer.vocabularySize).toBe(300);
   expect(Object.values(specialTokens).map((token) => tokenizer.tokenId(token))).toEqual([256, 257, 258, 259, 260, 261]);
   expect(tokenizer).toMatchObject({ name: "test", bosId: null, eosId: 256 });
   expect(tokenizer.tokenId("<|nothing|>")).toBeUndefined();
