@@ -16,5 +16,4 @@ export {
   type DedupStageName,
   type DedupTask,
   type DedupTaskResult,
-  type ShingleSets,
 } from "./types.ts";

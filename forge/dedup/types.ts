@@ -2,7 +2,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { DedupConfig } from "../../schemas/config/dedup.ts";
 import type { FileDigest } from "../base/index.ts";
-import type { TextColumn } from "../kernels/types.ts";
+import type { TextKernels } from "../kernels/index.ts";
 
 /**
  * A part of the documents, as an earlier stage left it. It must yield the same rows in the same order every time.
@@ -18,39 +18,11 @@ export interface DedupPartition {
   open(): AsyncIterable<RecordBatch>;
 }
 
-/** Distinct n-gram hashes of texts: those of text `i` are the words `[2 * offsets[i], 2 * offsets[i + 1])`, ascending. */
-export interface ShingleSets {
-  readonly hashes: Uint32Array;
-  readonly offsets: Int32Array | Uint32Array;
-}
-
-/** The kernels that deduplication needs; `forge/kernels` provides them. */
-export interface DedupKernels {
-  /** 128-bit hashes, 16 bytes a text. */
-  hashTexts(column: TextColumn): Uint8Array;
-  /** Normal form for comparison: lower case, digits as 0, punctuation and marks dropped, white space collapsed. */
-  normalizeForDedup(column: TextColumn): TextColumn;
-  /** MinHash signatures of the normal form's word n-grams; a text shorter than an n-gram has a count of 0. */
-  signMinHash(
-    column: TextColumn,
-    options: {
-      readonly shingleWords: number;
-      readonly bands: number;
-      readonly rows: number;
-      readonly seed: number;
-    },
-  ): { readonly signatures: Uint32Array; readonly shingleCounts: Uint32Array };
-  /** 64-bit keys as two words each: key of text `i` and band `b` stands at `2 * (i * bands + b)`. */
-  bandKeys(
-    signatures: Uint32Array,
-    length: number,
-    options: { readonly bands: number; readonly rows: number },
-  ): Uint32Array;
-  /** Hashes of the normal form's distinct word n-grams, ascending. */
-  shingleSets(column: TextColumn, shingleWords: number): ShingleSets;
-  /** Size of the intersection over size of the union, in [0, 1]. */
-  jaccard(sets: ShingleSets, i: number, other: ShingleSets, j: number): number;
-}
+/** The kernels that deduplication needs. */
+export type DedupKernels = Pick<
+  TextKernels,
+  "hashTexts" | "normalizeForDedup" | "signMinHash" | "bandKeys" | "shingleSets" | "jaccard"
+>;
 
 export const dedupStages = [
   "fingerprint",

@@ -8,7 +8,8 @@ import { growingUint32, openColumns, utf8Column, writeColumns } from "../base/in
 import { pickTexts } from "./documents.ts";
 import { survivorKind } from "./exact.ts";
 import { candidateKind, survivingRows } from "./near.ts";
-import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult, type ShingleSets } from "./types.ts";
+import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
+import type { ShingleSets } from "../kernels/index.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
 export const shingleKind = "dedup-shingles-1";

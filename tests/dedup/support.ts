@@ -17,7 +17,7 @@ import {
   type DedupReason,
   type DedupTask,
 } from "../../forge/dedup/index.ts";
-import type { TextColumn } from "../../forge/kernels/types.ts";
+import { loadKernels, type TextColumn } from "../../forge/kernels/index.ts";
 import type { DedupConfig } from "../../schemas/config/dedup.ts";
 
 export interface TestDocument {
@@ -76,7 +76,7 @@ export async function runDedup(
   folder: string,
   options: { readonly kernels?: DedupKernels; readonly shuffle?: number } = {},
 ): Promise<{ readonly fates: ReadonlyMap<string, Fate>; readonly counts: Record<string, number> }> {
-  const { kernels = plainKernels, shuffle } = options;
+  const { kernels = await loadKernels(), shuffle } = options;
   const counts: Record<string, number> = {};
   for (const stage of planDedup(partitions.length, config)) {
     // Plain JSON: what a worker thread or another machine would get.
@@ -133,7 +133,7 @@ export const plainKernels: DedupKernels = {
   hashTexts: (column) =>
     Buffer.concat(textsOf(column).map((text) => createHash("sha1").update(text).digest().subarray(0, 16))),
   normalizeForDedup: (column) => columnOf(textsOf(column).map(normalForm)),
-  signMinHash(column, { shingleWords, bands, rows, seed }) {
+  signMinHash(column, { shingleWords = 5, bands = 14, rows = 8, seed = 1 } = {}) {
     const hashes = bands * rows;
     const signatures = new Uint32Array(column.length * hashes).fill(0xffff_ffff);
     const shingleCounts = new Uint32Array(column.length);
