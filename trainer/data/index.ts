@@ -3,3 +3,4 @@ export * from "./answers.ts";
 export * from "./order.ts";
 export * from "./samples.ts";
 export * from "./windows.ts";
+export * from "./token-bytes.ts";
