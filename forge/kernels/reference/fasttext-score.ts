@@ -1,0 +1,120 @@
+/**
+ * From a text's vector to its best labels, for fastText's three losses (`loss.cc` of fastText 0.9.2).
+ *
+ * Logarithms are taken of p + 10⁻⁵, so probabilities carry the same small offset as fastText's own.
+ */
+import type { FastTextModel } from "../fasttext-model.ts";
+import { toDense } from "./fasttext-matrix.ts";
+
+export interface ScoredLabel {
+  readonly label: number;
+  readonly logProbability: number;
+}
+
+/** The best `k` labels of a vector, best first; of equals the one found first. */
+export type Scorer = (hidden: Float32Array, k: number) => readonly ScoredLabel[];
+
+export function scorerOf(model: FastTextModel): Scorer {
+  const output = toDense(model.output);
+  const dot = (row: number, hidden: Float32Array): number => {
+    let sum = 0;
+    for (let i = 0; i < hidden.length; i++) {
+      sum = Math.fround(sum + Math.fround((output[row * hidden.length + i] as number) * (hidden[i] as number)));
+    }
+    return sum;
+  };
+  if (model.loss === "hierarchical-softmax") return makeTreeScorer(model, dot);
+  const labels = model.labels.length;
+  const scores = new Float32Array(labels);
+  return (hidden, k) => {
+    for (let label = 0; label < labels; label++) scores[label] = dot(label, hidden);
+    if (model.loss === "softmax") softmax(scores);
+    else scores.forEach((score, label) => (scores[label] = tableSigmoid(score)));
+    const best: ScoredLabel[] = [];
+    scores.forEach((probability, label) => offer(best, k, { label, logProbability: offsetLog(probability) }));
+    return best;
+  };
+}
+
+/** Less than this is never reported: fastText's threshold of 0, by its own logarithm. */
+const leastLogProbability = offsetLog(0);
+
+function offsetLog(probability: number): number {
+  return Math.fround(Math.log(probability + 1e-5));
+}
+
+function offer(best: ScoredLabel[], k: number, candidate: ScoredLabel): void {
+  if (candidate.logProbability < leastLogProbability) return;
+  let at = best.length;
+  while (at > 0 && (best[at - 1] as ScoredLabel).logProbability < candidate.logProbability) at--;
+  if (at >= k) return;
+  best.splice(at, 0, candidate);
+  if (best.length > k) best.pop();
+}
+
+function softmax(scores: Float32Array): void {
+  const highest = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
+  let sum = 0;
+  for (let i = 0; i < scores.length; i++) {
+    scores[i] = Math.exp(Math.fround((scores[i] as number) - highest));
+    sum = Math.fround(sum + (scores[i] as number));
+  }
+  for (let i = 0; i < scores.length; i++) scores[i] = (scores[i] as number) / sum;
+}
+
+/** fastText looks the logistic function up in 512 steps over [-8, 8). */
+function tableSigmoid(score: number): number {
+  if (score < -8) return 0;
+  if (score > 8) return 1;
+  const step = Math.trunc(Math.fround(Math.fround(Math.fround(score + 8) * 512) / 8 / 2));
+  return Math.fround(1 / (1 + Math.exp(-Math.fround((step * 2 * 8) / 512 - 8))));
+}
+
+/** A node of the Huffman tree; leaves are labels, the others rows of the output matrix. */
+interface TreeNode {
+  left: number;
+  right: number;
+  count: number;
+}
+
+/** Huffman tree over label counts, as `HierarchicalSoftmaxLoss::buildTree`: labels first, the root last. */
+export function buildTree(counts: readonly number[]): readonly TreeNode[] {
+  const tree = Array.from({ length: 2 * counts.length - 1 }, (_, i): TreeNode => ({
+    left: -1,
+    right: -1,
+    count: counts[i] ?? 1e15,
+  }));
+  let leaf = counts.length - 1;
+  let node = counts.length;
+  const rarest = (): number =>
+    leaf >= 0 && (tree[leaf] as TreeNode).count < (tree[node] as TreeNode).count ? leaf-- : node++;
+  for (let i = counts.length; i < tree.length; i++) {
+    const left = rarest();
+    const right = rarest();
+    tree[i] = { left, right, count: (tree[left] as TreeNode).count + (tree[right] as TreeNode).count };
+  }
+  return tree;
+}
+
+function makeTreeScorer(model: FastTextModel, dot: (row: number, hidden: Float32Array) => number): Scorer {
+  const tree = buildTree(model.labelCounts);
+  const labels = model.labels.length;
+  return (hidden, k) => {
+    const best: ScoredLabel[] = [];
+    // Going down only lowers a score, so a branch that is behind the k best cannot win.
+    const descend = (at: number, logProbability: number): void => {
+      if (logProbability < leastLogProbability) return;
+      if (best.length === k && logProbability < (best[k - 1] as ScoredLabel).logProbability) return;
+      if (at < labels) {
+        offer(best, k, { label: at, logProbability });
+        return;
+      }
+      const { left, right } = tree[at] as TreeNode;
+      const chance = Math.fround(1 / (1 + Math.exp(-dot(at - labels, hidden))));
+      descend(left, Math.fround(logProbability + offsetLog(1 - chance)));
+      descend(right, Math.fround(logProbability + offsetLog(chance)));
+    };
+    descend(tree.length - 1, 0);
+    return best;
+  };
+}
