@@ -1,0 +1,17 @@
+/** Which format and compression a file has, by its name. */
+import type { SourceConfig, FormatName } from "../../schemas/config/corpus.ts";
+import type { Compression } from "./types.ts";
+
+export function compressionOf(name: string): Compression {
+  if (/\.gz$/i.test(name)) return "gzip";
+  return /\.zst$/i.test(name) ? "zstd" : "none";
+}
+
+/** The format that the config names, or else the one that the name (without .gz or .zst) tells. */
+export function formatOf(name: string, configured: SourceConfig["format"]): FormatName {
+  if (configured !== "auto") return configured;
+  const bare = name.replace(/\.(gz|zst)$/i, "");
+  if (/\.(jsonl|ndjson)$/i.test(bare)) return "jsonl";
+  if (/\.(md|markdown)$/i.test(bare)) return "markdown";
+  return /\.d\.[cm]?ts$/i.test(bare) ? "typescript-doc-comments" : "text";
+}

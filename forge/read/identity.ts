@@ -1,0 +1,18 @@
+/** Ids of documents: the same in every run, on every machine, however the input was split. */
+import { createHash } from "node:crypto";
+import { posix, relative, sep } from "node:path";
+
+/**
+ * 128 bits, as 32 hex digits, of the source's URI and of where the record begins in its decompressed bytes.
+ *
+ * @param uri relative to the configured root, so that moving the root keeps ids
+ */
+export function documentId(uri: string, byteOffset: number): string {
+  return createHash("sha256").update(`${uri}\n${byteOffset}`).digest("hex").slice(0, 32);
+}
+
+/** A file's URI: its path from the root with forward slashes; `..` stays for files outside. */
+export function sourceUri(root: string, path: string): string {
+  const fromRoot = relative(root, path);
+  return posix.normalize(sep === "/" ? fromRoot : fromRoot.replaceAll(sep, "/"));
+}

@@ -1,0 +1,8 @@
+/**
+ * The door of reading: from a config's sources to splits, from a split to record batches of documents.
+ *
+ * Knows files and formats; repairs nothing but invalid UTF-8, judges nothing.
+ */
+export { planSources, type PlanSourcesOptions } from "./plan.ts";
+export { readSplit, type ReadSplitOptions } from "./read.ts";
+export type { Compression, InputFile, InputPlan, InputSplit, ReadItem, SplitPart } from "./types.ts";

@@ -1,0 +1,252 @@
+/**
+ * JSON Lines to documents: a file, or the records that begin in a byte range of it.
+ *
+ * The range's borders need not be known to lie at line feeds: a reader skips to the first record that begins in its
+ * range and finishes the last one beyond its end, so neighbouring ranges share no record and lose none.
+ */
+import type { FieldMapping } from "../../schemas/config/corpus.ts";
+import type { DocumentBatchBuilder } from "../../schemas/record/document.ts";
+import type { Quarantine, QuarantineReason } from "../../schemas/record/reject.ts";
+import {
+  jsonFieldState,
+  type JsonColumn,
+  type JsonLineFault,
+  type JsonLines,
+  type TextKernels,
+} from "../kernels/index.ts";
+import { documentId } from "./identity.ts";
+import { DamagedStream, openBytes } from "./open.ts";
+import type { Collector, PartContext } from "./read.ts";
+
+/** Bytes that are given to the kernel at once. */
+const chunkBytes = 1 << 20;
+const lineFeed = 0x0a;
+
+/** Reads one part; what it finds goes to the collector, which hands out batches. */
+export async function* readJsonLines(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
+  const { path, part, read } = context;
+  const ranged = part.compression === "none";
+  const rangeEnd = ranged ? part.end : Number.POSITIVE_INFINITY;
+  const from = ranged && part.start > 0 ? part.start - 1 : 0;
+  const reader = new LineReader(context, collect);
+  let pending: Uint8Array = new Uint8Array(0);
+  /** Position of `pending[0]` in the stream. */
+  let base = from;
+  /** Where a line began whose rest is being skipped: too long, or begun before the range. */
+  let skippingFrom: number | null = from > 0 || part.start > 0 ? -1 : null;
+  let ended = false;
+
+  const finishSkipping = (end: number): void => {
+    if (skippingFrom !== null && skippingFrom >= 0) {
+      collect.quarantine(reader.tooLong(skippingFrom, end - skippingFrom));
+    }
+    skippingFrom = null;
+  };
+
+  /** Works off what is complete in `pending`. */
+  const work = (final: boolean): void => {
+    if (skippingFrom !== null) {
+      const at = pending.indexOf(lineFeed);
+      const past = at < 0 ? pending.length : at + 1;
+      base += past;
+      pending = pending.subarray(past);
+      if (at < 0 && !final) return;
+      finishSkipping(at < 0 ? base : base - 1);
+    }
+    if (base >= rangeEnd) {
+      ended = true;
+      return;
+    }
+    let usable = pending;
+    let last = final;
+    if (base + pending.length >= rangeEnd) {
+      const at = pending.indexOf(lineFeed, rangeEnd - 1 - base);
+      if (at >= 0) {
+        usable = pending.subarray(0, at + 1);
+        last = true;
+      }
+    }
+    const consumed = reader.take(usable, base, last);
+    if (last && (final || usable.length < pending.length || base + usable.length >= rangeEnd)) ended = true;
+    base += consumed;
+    pending = pending.subarray(consumed);
+    if (!ended && pending.length > read.maxRecordBytes) {
+      skippingFrom = base;
+      collect.markSkipped(pending);
+      base += pending.length;
+      pending = new Uint8Array(0);
+    }
+  };
+
+  try {
+    let parts: Uint8Array[] = [];
+    let waiting = 0;
+    for await (const chunk of openBytes(path, part.compression, from)) {
+      parts.push(chunk);
+      waiting += chunk.length;
+      if (waiting < chunkBytes) continue;
+      pending = concat(pending, parts);
+      parts = [];
+      waiting = 0;
+      work(false);
+      if (collect.full) yield;
+      if (ended) return;
+    }
+    pending = concat(pending, parts);
+    work(true);
+  } catch (error) {
+    if (!(error instanceof DamagedStream)) throw error;
+    // Whole records that came before the damage are good.
+    work(false);
+    collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending));
+  }
+  if (collect.full) yield;
+}
+
+const faults: Readonly<Record<JsonLineFault, { readonly reason: QuarantineReason; readonly message: string }>> = {
+  "too-long": { reason: "record-too-long", message: "the line is longer than read.maxRecordBytes" },
+  "invalid-utf8": { reason: "invalid-utf8", message: "the line is not valid UTF-8" },
+  "invalid-json": { reason: "malformed-json", message: "the line is not valid JSON" },
+  "not-an-object": { reason: "malformed-json", message: "the line is valid JSON but no object" },
+};
+
+/** Turns chunks of whole lines into documents and quarantine entries, in the order of the lines. */
+class LineReader {
+  readonly #context: PartContext;
+  readonly #collect: Collector;
+  readonly #fields: readonly string[];
+  #row = 0;
+
+  constructor(context: PartContext, collect: Collector) {
+    this.#context = context;
+    this.#collect = collect;
+    const { text, url, date, language, meta } = context.fields;
+    this.#fields = [...new Set([text, url, date, language, ...meta])];
+  }
+
+  /** Reads the complete lines of a chunk that begins at `base`; returns how many bytes are done. */
+  take(chunk: Uint8Array, base: number, final: boolean): number {
+    const { kernels, read } = this.#context;
+    const lines = kernels.extractJsonLines(chunk, { fields: this.#fields, maxRecordBytes: read.maxRecordBytes, final });
+    let next = 0;
+    for (const line of lines.quarantined) {
+      next = this.#appendBefore(lines, next, line.byteOffset, base);
+      const bytes = chunk.subarray(line.byteOffset, line.byteOffset + line.byteLength);
+      if (line.reason === "invalid-utf8" && read.onInvalidUtf8 === "replace") {
+        this.#repaired(bytes, base + line.byteOffset, kernels);
+        continue;
+      }
+      const { reason, message } = faults[line.reason];
+      this.#collect.quarantine(this.#entry(reason, message, base + line.byteOffset, bytes));
+      this.#row++;
+    }
+    this.#appendBefore(lines, next, Number.POSITIVE_INFINITY, base);
+    return lines.consumed;
+  }
+
+  tooLong(byteOffset: number, byteLength: number): Quarantine {
+    const { reason, message } = faults["too-long"];
+    return { ...this.#entry(reason, message, byteOffset, this.#collect.skipped), byteLength, row: this.#row++ };
+  }
+
+  damaged(error: DamagedStream, byteOffset: number, rest: Uint8Array): Quarantine {
+    return { ...this.#entry(error.reason, error.message, byteOffset, rest), row: null, byteLength: null };
+  }
+
+  #entry(reason: QuarantineReason, message: string, byteOffset: number, bytes: Uint8Array): Quarantine {
+    const { uri } = this.#context.part;
+    return {
+      source: uri,
+      reason,
+      message,
+      row: this.#row,
+      byteOffset,
+      byteLength: bytes.length,
+      sample: sampleOf(bytes),
+    };
+  }
+
+  #repaired(bytes: Uint8Array, byteOffset: number, kernels: TextKernels): void {
+    const { maxRecordBytes } = this.#context.read;
+    const repaired = kernels.repairUtf8(bytes);
+    // Replacement characters are longer than what they replace: the limit was checked on the bytes as they were.
+    const lines = kernels.extractJsonLines(repaired.bytes, {
+      fields: this.#fields,
+      maxRecordBytes: maxRecordBytes * 3,
+      final: true,
+    });
+    this.#collect.addReplacements(repaired.replacements);
+    this.#appendBefore(lines, 0, Number.POSITIVE_INFINITY, byteOffset);
+    for (const line of lines.quarantined) {
+      const { reason, message } = faults[line.reason];
+      this.#collect.quarantine(this.#entry(reason, message, byteOffset, bytes));
+      this.#row++;
+    }
+  }
+
+  /** Appends good records from `next` on that begin before `limit`; returns the first that does not. */
+  #appendBefore(lines: JsonLines, next: number, limit: number, base: number): number {
+    const { fields, part, language } = this.#context;
+    const text = column(lines, fields.text);
+    let row = next;
+    for (; row < lines.length && (lines.recordOffsets[row] as number) < limit; row++, this.#row++) {
+      const byteOffset = base + (lines.recordOffsets[row] as number);
+      const state = text.states[row];
+      if (state !== jsonFieldState.string) {
+        const absent = state === jsonFieldState.absent;
+        const message = absent ? `there is no field "${fields.text}"` : `the field "${fields.text}" is no string`;
+        const sample = text.values.subarray(text.offsets[row], text.offsets[row + 1]);
+        this.#collect.quarantine(this.#entry(absent ? "field-missing" : "field-not-text", message, byteOffset, sample));
+        continue;
+      }
+      const { columns } = this.#collect.builder;
+      columns.id.appendString(documentId(part.uri, byteOffset));
+      columns.text.append(text.values, text.offsets[row], text.offsets[row + 1]);
+      columns.source.appendString(part.uri);
+      appendField(columns.url, column(lines, fields.url), row);
+      appendField(columns.date, column(lines, fields.date), row);
+      if (language === undefined) appendField(columns.language, column(lines, fields.language), row);
+      else columns.language.appendString(language);
+      const meta = metaOf(lines, fields, row);
+      if (meta === null) columns.meta.appendNull();
+      else columns.meta.appendString(meta);
+    }
+    return row;
+  }
+}
+
+type ColumnBuilder = DocumentBatchBuilder["columns"]["text"];
+
+function appendField(builder: ColumnBuilder, values: JsonColumn, row: number): void {
+  if (values.states[row] === jsonFieldState.absent) builder.appendNull();
+  else builder.append(values.values, values.offsets[row], values.offsets[row + 1]);
+}
+
+/** JSON of the wanted further fields that are there. */
+function metaOf(lines: JsonLines, fields: FieldMapping, row: number): string | null {
+  const members: string[] = [];
+  for (const name of fields.meta) {
+    const values = column(lines, name);
+    const state = values.states[row];
+    if (state === jsonFieldState.absent) continue;
+    const text = Buffer.from(values.values.subarray(values.offsets[row], values.offsets[row + 1])).toString("utf8");
+    members.push(`${JSON.stringify(name)}:${state === jsonFieldState.string ? JSON.stringify(text) : text}`);
+  }
+  return members.length === 0 ? null : `{${members.join(",")}}`;
+}
+
+function column(lines: JsonLines, name: string): JsonColumn {
+  const found = lines.columns.get(name);
+  if (found === undefined) throw new Error(`The kernel returned no column "${name}"`);
+  return found;
+}
+
+/** The first characters of bad input, for a message. */
+export function sampleOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, 200)).toString("utf8").slice(0, 120);
+}
+
+function concat(first: Uint8Array, rest: readonly Uint8Array[]): Uint8Array {
+  if (first.length === 0 && rest.length === 1) return rest[0] as Uint8Array;
+  return Buffer.concat([first, ...rest]);
+}

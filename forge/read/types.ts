@@ -1,0 +1,53 @@
+/** What the room plans and reads. All plain JSON but the batches, so that a plan can be stored and sent to a worker. */
+import type { RecordBatch } from "apache-arrow";
+import type { FormatName } from "../../schemas/config/corpus.ts";
+import type { Quarantine } from "../../schemas/record/reject.ts";
+
+export type Compression = "none" | "gzip" | "zstd";
+
+/** A file to read, with what its content is known by. */
+export interface InputFile {
+  /** Name of the source in the config. */
+  readonly source: string;
+  /** Path from the root, forward slashes. */
+  readonly uri: string;
+  readonly format: FormatName;
+  readonly compression: Compression;
+  readonly bytes: number;
+  /** SHA-256 (hex) of the file as it lies on the disk. */
+  readonly sha256: string;
+}
+
+/** The records of a file that begin in `[start, end)`; 0 and the file's size where a file is read whole. */
+export interface SplitPart {
+  readonly uri: string;
+  readonly format: FormatName;
+  readonly compression: Compression;
+  readonly start: number;
+  readonly end: number;
+  /** Of the whole file: part of the task's key, so that a changed file is read again. */
+  readonly sha256: string;
+}
+
+/** What one task reads: a range of a large file, or a group of small ones, all of one source. */
+export interface InputSplit {
+  readonly source: string;
+  /** Bytes on the disk. */
+  readonly bytes: number;
+  readonly parts: readonly SplitPart[];
+}
+
+export interface InputPlan {
+  /** In the order of the config's sources, then by URI. */
+  readonly files: readonly InputFile[];
+  readonly splits: readonly InputSplit[];
+}
+
+/** One piece of what a split yields: documents, or an entry of bad input. */
+export type ReadItem =
+  | {
+      readonly batch: RecordBatch;
+      /** Invalid UTF-8 sequences replaced by U+FFFD in these documents. */
+      readonly replacements: number;
+    }
+  | { readonly quarantine: Quarantine };

@@ -1,0 +1,52 @@
+/** Formats in which a file is one document: text, Markdown, doc comments, Brown. */
+import type { FormatName } from "../../schemas/config/corpus.ts";
+import type { QuarantineReason } from "../../schemas/record/reject.ts";
+import { untagBrown } from "./brown.ts";
+import { extractDocComments } from "./doc-comments.ts";
+import { documentId } from "./identity.ts";
+import { sampleOf } from "./json-lines.ts";
+import { DamagedStream, openBytes } from "./open.ts";
+import type { Collector, PartContext } from "./read.ts";
+
+/** Turns a file's text into the document's, where it is not the text itself. */
+const converters: Readonly<Partial<Record<FormatName, (text: string) => string>>> = {
+  "typescript-doc-comments": extractDocComments,
+  brown: untagBrown,
+};
+
+/**
+ * Reads one file. A file without text (no doc comment in it) yields nothing; a damaged, too long or invalid one yields
+ * one entry for the quarantine.
+ */
+export async function readWholeFile(context: PartContext, collect: Collector): Promise<void> {
+  const { path, part, read, kernels, language } = context;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const quarantine = (reason: QuarantineReason, message: string, byteOffset = 0): void => {
+    const sample = sampleOf(chunks[0] ?? new Uint8Array(0));
+    collect.quarantine({ source: part.uri, reason, message, row: 0, byteOffset, byteLength: null, sample });
+  };
+  try {
+    for await (const chunk of openBytes(path, part.compression)) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > read.maxRecordBytes)
+        return quarantine("record-too-long", "the file is longer than read.maxRecordBytes");
+    }
+  } catch (error) {
+    if (error instanceof DamagedStream) return quarantine(error.reason, error.message, bytes);
+    throw error;
+  }
+  const content = Buffer.concat(chunks);
+  const invalid = kernels.findInvalidUtf8(content);
+  if (invalid >= 0 && read.onInvalidUtf8 === "quarantine") {
+    return quarantine("invalid-utf8", `byte ${invalid} is not valid UTF-8`, invalid);
+  }
+  const repaired = invalid < 0 ? { bytes: content, replacements: 0 } : kernels.repairUtf8(content);
+  const convert = converters[part.format];
+  const text =
+    convert === undefined ? repaired.bytes : Buffer.from(convert(Buffer.from(repaired.bytes).toString("utf8")), "utf8");
+  if (text.length === 0) return;
+  collect.addReplacements(repaired.replacements);
+  collect.builder.append({ id: documentId(part.uri, 0), text, source: part.uri, language: language ?? null });
+}
