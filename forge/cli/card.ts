@@ -1,0 +1,21 @@
+/** `forge card`: writes the dataset card of a finished corpus again. */
+import { join, resolve } from "node:path";
+import type { CommandSpec } from "../console/command.ts";
+import { UsageError } from "../base/index.ts";
+import { refreshCard } from "../pipeline/index.ts";
+
+export const spec: CommandSpec = {
+  name: "card",
+  summary: "Write the dataset card of an output",
+  description: "README.md for the Hugging Face hub, with plots, from the figures of manifest.json.",
+  examples: ["forge card shards/quickstart"],
+  argument: { name: "DIR", description: "Output folder of build-corpus", required: true },
+  options: [],
+  async run({ argument, cwd }) {
+    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
+    const manifest = await refreshCard(resolve(cwd, argument));
+    const files = manifest.files.map((file) => file.path).filter((path) => path === "README.md" || path.startsWith("card/"));
+    const text = files.map((path) => `wrote ${join(argument, path)}`).join("\n");
+    return { text, json: { folder: argument, files }, next: `forge verify ${argument}` };
+  },
+};

@@ -1,0 +1,158 @@
+/**
+ * The local executor: stage after stage, the tasks of a stage on worker threads.
+ *
+ * It knows keys, records and threads; what a task does is the business of the module that the worker loads. A task
+ * whose thread crashes is tried once more; a second crash ends the run with an error that names the task.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { CompletionRecord, Stage, Task } from "../../schemas/run/plan.ts";
+import {
+  createWorkerPool,
+  ForgeError,
+  mapConcurrent,
+  moduleUrl,
+  wrapFileError,
+  WorkerCrash,
+  type Reporter,
+  type WorkerPool,
+} from "../base/index.ts";
+import { findRecord, removeRecord, writeRecord, type Executor, type TaskOutcome, type TaskProgress } from "../pipeline/index.ts";
+
+export interface LocalExecutorOptions {
+  /** Worker threads. */
+  readonly workers: number;
+  /** Module that exports `runTask`; the pipeline's by default. Another one serves tests. */
+  readonly module?: URL;
+  /** Heap limit of each thread in MiB. */
+  readonly maxHeapMb?: number;
+}
+
+/** What is sent to a worker thread. */
+export interface WorkerJob {
+  readonly module: string;
+  readonly task: Task;
+  readonly folder: string;
+}
+
+/** Runs plans on this machine. The caller holds the lock of the output folder. */
+export function localExecutor(options: LocalExecutorOptions): Executor {
+  const { workers, maxHeapMb } = options;
+  const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
+  return async (plan, { folder, reporter, signal }) => {
+    await using pool = createWorkerPool<WorkerJob, TaskOutcome>({
+      entry: moduleUrl(import.meta.url, "./worker.ts"),
+      workers,
+      signal,
+      maxHeapMb,
+    });
+    const records: CompletionRecord[] = [];
+    for (const stage of plan.stages) {
+      records.push(...(await runStage(stage, { pool, module, folder, reporter, workers, signal })));
+    }
+    return records;
+  };
+}
+
+interface StageContext {
+  readonly pool: WorkerPool<WorkerJob, TaskOutcome>;
+  readonly module: string;
+  readonly folder: string;
+  readonly reporter: Reporter;
+  readonly workers: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function runStage(stage: Stage, context: StageContext): Promise<CompletionRecord[]> {
+  const { folder, reporter, workers, signal } = context;
+  const started = performance.now();
+  reporter({ type: "stage-start", stage: stage.name, tasks: stage.tasks.length, message: stage.summary });
+  const progress = trackProgress(stage, reporter);
+  const records: CompletionRecord[] = [];
+  const run = async (task: Task): Promise<CompletionRecord> => {
+    const done = await findRecord(folder, task);
+    if (done !== undefined) {
+      reporter({ type: "task-skip", stage: stage.name, task: task.id, reason: "already done" });
+      progress.finish(task);
+      return done;
+    }
+    const record = await runTask(task, context, progress.add);
+    progress.finish(task);
+    return record;
+  };
+  // Twice as many as threads: while one writes its record, its thread already has the next task.
+  for await (const record of mapConcurrent(stage.tasks, workers * 2, run, signal === undefined ? {} : { signal })) {
+    records.push(record);
+  }
+  reporter({ type: "stage-end", stage: stage.name, elapsedMs: performance.now() - started });
+  return records;
+}
+
+async function runTask(task: Task, context: StageContext, report: (task: Task, progress: TaskProgress) => void): Promise<CompletionRecord> {
+  const { pool, module, folder, reporter, signal } = context;
+  await removeRecord(folder, task.id);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const outcome = await pool.run({ module, task, folder }, (progress) => report(task, progress as TaskProgress));
+      signal?.throwIfAborted();
+      await checkFiles(folder, task, outcome);
+      const record: CompletionRecord = { id: task.id, key: task.key, files: outcome.files, result: outcome.result };
+      await writeRecord(folder, record);
+      return record;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof WorkerCrash)) throw wrapFileError(error, folder);
+      if (attempt === 2) {
+        throw new ForgeError("task-crashed", `Task ${task.id} crashed its worker twice: ${error.message}`, {
+          hint: "If memory ran out, use fewer --workers; finished tasks are kept.",
+          details: { task: task.id },
+          cause: error,
+        });
+      }
+      reporter({ type: "warning", message: `Task ${task.id} crashed its worker and is tried again: ${error.message}` });
+    }
+  }
+}
+
+/** A task that claims files it did not write would poison every later run. */
+async function checkFiles(folder: string, task: Task, outcome: TaskOutcome): Promise<void> {
+  for (const file of outcome.files) {
+    const size = await stat(join(folder, file.path)).then(
+      (found) => found.size,
+      () => -1,
+    );
+    if (size !== file.bytes) {
+      throw new Error(`Task ${task.id} says that ${file.path} has ${file.bytes} bytes; it has ${size}`);
+    }
+  }
+}
+
+/** Adds up what tasks report: bytes where a stage reads sources, finished tasks elsewhere. */
+function trackProgress(
+  stage: Stage,
+  reporter: Reporter,
+): { add: (task: Task, progress: TaskProgress) => void; finish: (task: Task) => void } {
+  const totalBytes = stage.tasks.reduce((sum, task) => sum + task.inputBytes, 0);
+  const bytesOf = new Map<string, number>();
+  let bytes = 0;
+  let tasks = 0;
+  const emit = (): void => {
+    if (totalBytes > 0) reporter({ type: "stage-progress", stage: stage.name, done: bytes, total: totalBytes, unit: "bytes" });
+    else reporter({ type: "stage-progress", stage: stage.name, done: tasks, total: stage.tasks.length, unit: "tasks" });
+  };
+  return {
+    add(task, progress) {
+      const before = bytesOf.get(task.id) ?? 0;
+      const after = Math.min(task.inputBytes, before + progress.bytes);
+      bytesOf.set(task.id, after);
+      bytes += after - before;
+      if (totalBytes > 0) emit();
+    },
+    finish(task) {
+      bytes += task.inputBytes - (bytesOf.get(task.id) ?? 0);
+      bytesOf.set(task.id, task.inputBytes);
+      tasks++;
+      emit();
+    },
+  };
+}

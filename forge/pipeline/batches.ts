@@ -1,0 +1,80 @@
+/** Record batches on disk between tasks (Arrow IPC streams, uncompressed) and rows picked out of them. */
+import { readFile } from "node:fs/promises";
+import { makeData, RecordBatch, RecordBatchReader, RecordBatchStreamWriter, Struct, type Data, type Schema } from "apache-arrow";
+import { float32Data, utf8Data } from "../../schemas/record/document.ts";
+import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+
+/**
+ * Writes batches of one schema atomically. Equal batches give equal bytes.
+ *
+ * @param schema of the file when there is no batch at all
+ */
+export async function writeBatches(
+  path: string,
+  schema: Schema,
+  batches: Iterable<RecordBatch> | AsyncIterable<RecordBatch>,
+): Promise<FileDigest & { readonly rows: number }> {
+  await using file = await createAtomicFile(path);
+  const writer = new RecordBatchStreamWriter({ autoDestroy: false });
+  writer.reset(undefined, schema);
+  const drained = (async () => {
+    for await (const chunk of writer) await file.write(chunk);
+  })();
+  // Its failure is thrown where it is awaited; until then it must not count as unhandled.
+  drained.catch(() => undefined);
+  let rows = 0;
+  for await (const batch of batches) {
+    writer.write(batch);
+    rows += batch.numRows;
+  }
+  writer.finish();
+  writer.close();
+  await drained;
+  return { ...(await file.commit()), rows };
+}
+
+/** Reads batches; columns are views of the file's bytes. */
+export async function* readBatches(path: string): AsyncGenerator<RecordBatch, void, undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+  try {
+    yield* RecordBatchReader.from(bytes);
+  } catch (error) {
+    throw new DataError(
+      "intermediate-damaged",
+      `${path} cannot be read`,
+      { file: path },
+      { cause: error, hint: "Remove it and run the same command again: the task that writes it is redone." },
+    );
+  }
+}
+
+/** A batch of some rows, in the given order; the batch itself when all rows are taken. Texts and numbers only. */
+export function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBatch {
+  if (rows.length === batch.numRows) return batch;
+  const children = batch.data.children.map((child) => takeColumn(child as Data, rows));
+  const type = new Struct(batch.schema.fields);
+  return new RecordBatch(batch.schema, makeData({ type, length: rows.length, nullCount: 0, children }));
+}
+
+function takeColumn(column: Data, rows: readonly number[]): Data {
+  const length = rows.length;
+  const valid = Uint8Array.from(rows, (row) => (column.getValid(row) ? 1 : 0));
+  const values = column.values as Uint8Array | Float32Array;
+  const from = column.valueOffsets as Int32Array | undefined;
+  if (from !== undefined && values instanceof Uint8Array) {
+    const offsets = new Int32Array(length + 1);
+    for (const [i, row] of rows.entries()) {
+      offsets[i + 1] = (offsets[i] as number) + (from[row + 1] as number) - (from[row] as number);
+    }
+    const bytes = new Uint8Array(offsets[length] as number);
+    for (const [i, row] of rows.entries()) bytes.set(values.subarray(from[row], from[row + 1]), offsets[i]);
+    return utf8Data({ values: bytes, offsets, length }, valid.includes(0) ? valid : undefined);
+  }
+  const picked = Float32Array.from(rows, (row) => (column.getValid(row) ? (values[row] as number) : Number.NaN));
+  return float32Data(picked);
+}

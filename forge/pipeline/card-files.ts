@@ -1,0 +1,80 @@
+/** Writes the dataset card into an output: facts from the manifest, examples from the rejects. */
+import { join } from "node:path";
+import { corpusManifestSchema, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
+import type { ManifestFile } from "../../schemas/run/manifest.ts";
+import { DataError, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
+import { renderCard, type RejectExample } from "../card/index.ts";
+import { openParquet } from "../shard/index.ts";
+import { sealWithCard } from "./seal.ts";
+
+/** Examples shown for each reason: the first ones in the order of the files. */
+const examplesPerReason = 2;
+
+export async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise<readonly ManifestFile[]> {
+  const written: ManifestFile[] = [];
+  for (const { path, content } of renderCard(manifest, await collectExamples(folder, manifest))) {
+    written.push({ path, ...(await writeFileAtomic(join(folder, path), content)) });
+  }
+  return written;
+}
+
+/**
+ * Reads and checks the manifest of a finished corpus.
+ *
+ * @throws DataError `manifest-missing`, `manifest-invalid`
+ */
+export async function readCorpusManifest(folder: string): Promise<CorpusManifest> {
+  const path = join(folder, "manifest.json");
+  const value = await readJsonIfThere(path);
+  if (value === undefined) {
+    throw new DataError("manifest-missing", `${folder} has no manifest.json`, { file: path }, {
+      hint: "It is written last, so no run has finished here: run `forge build-corpus` again.",
+    });
+  }
+  const parsed = corpusManifestSchema.safeParse(value);
+  if (!parsed.success) {
+    throw new DataError("manifest-invalid", `${path} is not the manifest of a corpus`, { file: path }, { cause: parsed.error });
+  }
+  return parsed.data;
+}
+
+/** Writes the card of a finished corpus again. */
+export async function refreshCard(folder: string): Promise<CorpusManifest> {
+  const manifest = await readCorpusManifest(folder);
+  await using _lock = await lockFolder(folder);
+  return await sealWithCard(folder, manifest);
+}
+
+async function collectExamples(folder: string, manifest: CorpusManifest): Promise<readonly RejectExample[]> {
+  const missing = new Map(
+    Object.entries(manifest.conservation.rejected).map(([reason, count]) => [reason, Math.min(count, examplesPerReason)]),
+  );
+  const examples: RejectExample[] = [];
+  const paths = manifest.files.map((file) => file.path).filter((path) => path.startsWith("rejects/"));
+  for (const path of paths.sort()) {
+    if ([...missing.values()].every((left) => left === 0)) break;
+    const reader = await openParquet(join(folder, path));
+    for await (const rows of reader.rowGroups()) {
+      for (const row of rows) {
+        const reason = String(row["reason"]);
+        const left = missing.get(reason) ?? 0;
+        if (left === 0) continue;
+        missing.set(reason, left - 1);
+        examples.push({
+          stage: String(row["stage"]),
+          reason,
+          source: String(row["source"]),
+          value: numberOrNull(row["value"]),
+          jaccard: numberOrNull(row["jaccard"]),
+          partnerId: typeof row["partnerId"] === "string" ? row["partnerId"] : null,
+          text: String(row["text"]),
+        });
+      }
+    }
+  }
+  return examples;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}

@@ -1,0 +1,55 @@
+/** What a run is made from, found before anything is planned: source files with hashes, models, a given tokenizer. */
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import { digestFile } from "../base/index.ts";
+import { filterModels, signalNames } from "../filter/index.ts";
+import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
+
+/** Plain JSON. Everything that decides the output is in here or in the config. */
+export interface CorpusInputs {
+  /** Absolute. Where the files are; does not decide any byte of the output. */
+  readonly root: string;
+  readonly files: readonly InputFile[];
+  /** One ingest task each; together they are the partitions of all later stages. */
+  readonly splits: readonly InputSplit[];
+  /** SHA-256 of model files that filters use, by their name or path. */
+  readonly models: Readonly<Record<string, string>>;
+  /** A tokenizer that the config names; null when one is trained. */
+  readonly tokenizer: { readonly path: string; readonly sha256: string } | null;
+  /** Signal columns that the filters of all sources produce, sorted. */
+  readonly signals: readonly string[];
+}
+
+/**
+ * Finds and hashes the inputs of a run.
+ *
+ * @param cwd folder that `config.root` and the tokenizer's path are relative to
+ * @throws DataError when a source, a model or the tokenizer is not there
+ */
+export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
+  const root = resolve(cwd, config.root);
+  const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
+  const lists = [config.filters, ...config.sources.flatMap((source) => source.filters ?? [])];
+  const models: Record<string, string> = {};
+  for (const { name, path } of lists.flatMap((filters) => filterModels(filters))) {
+    models[name] ??= (await digestFile(path)).sha256;
+  }
+  return {
+    root,
+    files,
+    splits,
+    models,
+    tokenizer: config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
+    signals: [...new Set(lists.flatMap((filters) => signalNames(filters)))].sort(),
+  };
+}
+
+async function describeTokenizer(path: string): Promise<CorpusInputs["tokenizer"]> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const file = isFolder ? join(path, "tokenizer.json") : path;
+  return { path: file, sha256: (await digestFile(file)).sha256 };
+}

@@ -1,0 +1,49 @@
+/** Where things stand in an output folder. Paths are relative to it, with forward slashes. */
+
+/** Everything a run of `build-corpus` may write; nothing else is ever removed. */
+export const outputEntries = [
+  ".work",
+  "README.md",
+  "card",
+  "documents",
+  "events.ndjson",
+  "manifest.json",
+  "quarantine.jsonl",
+  "rejects",
+  "tokenizer",
+  "tokens",
+] as const;
+
+export const planPath = ".work/plan.json";
+/** Work folder that the paths of dedup tasks are relative to. */
+export const workFolder = ".work";
+export const tokenizerPath = "tokenizer/tokenizer.json";
+export const quarantinePath = "quarantine.jsonl";
+export const orderPath = ".work/shard/order.col";
+
+/** Files of one partition: what one ingest task read. */
+export interface PartitionFiles {
+  readonly documents: string;
+  readonly rejects: string;
+  readonly quarantine: string;
+  readonly encoded: string;
+  readonly documentsParquet: string;
+  readonly rejectsParquet: string;
+}
+
+export function partitionFiles(partition: number): PartitionFiles {
+  const number = numbered(partition);
+  return {
+    documents: `.work/ingest/${number}-documents.arrow`,
+    rejects: `.work/ingest/${number}-rejects.arrow`,
+    quarantine: `.work/ingest/${number}-quarantine.jsonl`,
+    encoded: `.work/shard/${number}-tokens.col`,
+    documentsParquet: `documents/part-${number}.parquet`,
+    rejectsParquet: `rejects/part-${number}.parquet`,
+  };
+}
+
+/** Five digits, so that names sort as numbers do. */
+export function numbered(index: number): string {
+  return String(index).padStart(5, "0");
+}

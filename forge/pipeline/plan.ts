@@ -1,0 +1,165 @@
+/**
+ * The plan of `build-corpus`: config and inputs to stages of tasks, pure and plain JSON.
+ *
+ * Each task carries all it needs as `input`; its key is the hash of that input, of the stage's version and of the keys
+ * of the tasks whose files it reads. So a changed limit, model or source file redoes what depends on it, and only that.
+ */
+import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
+import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
+import type { CorpusInputs } from "./inputs.ts";
+import { hashJson } from "./keys.ts";
+import { numbered, partitionFiles } from "./layout.ts";
+import type { IngestInput } from "./tasks/ingest.ts";
+import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+
+/** Counts up when a stage would write other bytes for the same input. */
+const versions = { ingest: 1, dedup: 1, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
+
+/** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
+const shardTasks = 8;
+
+/** Plans a run. The same config and inputs give the same plan, whatever the order in which inputs were listed. */
+export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
+  const ingest = planIngest(config, inputs);
+  const dedup = planDedupStages(config, inputs, ingest);
+  const decided = keysOf(dedup.at(-1));
+  const kept = (partition: number): readonly string[] => [
+    ingest.tasks[partition]?.key ?? "",
+    decided[partition] ?? "",
+  ];
+  const partitions = inputs.splits.map((_, partition) => partition);
+  const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
+    draft("tokenizer", { partitions: partitions.length, config: config.tokenizer, given: inputs.tokenizer } satisfies TokenizerInput, inputs.tokenizer === null ? partitions.flatMap(kept) : []),
+  ]);
+  const perPartition = (name: "encode" | "documents", summary: string, more: readonly string[]): Stage =>
+    makeStage(
+      name,
+      summary,
+      versions[name],
+      partitions.map((partition) =>
+        draft(numbered(partition), { partition, rowGroupBytes: config.shard.rowGroupBytes, signals: inputs.signals } satisfies PartitionInput, [...kept(partition), ...more]),
+      ),
+    );
+  const tokenizerKey = keysOf(tokenizer);
+  const encode = perPartition("encode", "turn kept documents into tokens", tokenizerKey);
+  const { seed, validationFraction, tokensPerShard } = config.shard;
+  const order = makeStage("order", "shuffle all documents and cut them into shards", versions.order, [
+    draft("order", { partitions: partitions.length, task: 0, tasks: 1, seed, validationFraction, tokensPerShard } satisfies ShardsInput, keysOf(encode)),
+  ]);
+  const shard = makeStage(
+    "shard",
+    "write token shards",
+    versions.shard,
+    [...Array(shardTasks).keys()].map((task) =>
+      draft(numbered(task), { partitions: partitions.length, task, tasks: shardTasks, seed, validationFraction, tokensPerShard } satisfies ShardsInput, keysOf(order)),
+    ),
+  );
+  const documents = perPartition("documents", "write kept and rejected documents", []);
+  return {
+    version: 1,
+    madeFrom: madeFrom(config, inputs),
+    stages: [ingest, ...dedup, tokenizer, encode, order, shard, documents],
+  };
+}
+
+/** What the output depends on, by name: compared by `--update` and by the refusal to mix outputs. */
+function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] {
+  const { out: _out, root: _root, ...rest } = config;
+  const configParts = Object.fromEntries(Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)]));
+  return {
+    ...configParts,
+    ...Object.fromEntries(inputs.files.map((file) => [`input ${file.uri}`, file.sha256])),
+    ...Object.fromEntries(Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256])),
+  };
+}
+
+function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
+  const tasks = inputs.splits.map((split, partition) => {
+    const source = config.sources.find((candidate) => candidate.name === split.source);
+    const input: IngestInput = {
+      partition,
+      root: inputs.root,
+      split: toJson(split) as never,
+      read: config.read,
+      repair: config.repair,
+      filters: toJson(source?.filters ?? config.filters) as never,
+      source: toJson(source) as never,
+    };
+    // The root may be moved: ids and texts do not depend on it.
+    const { root: _root, ...matters } = input;
+    return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
+  });
+  return makeStage("ingest", "read, repair, identify language, filter", versions.ingest, tasks);
+}
+
+function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Stage): readonly Stage[] {
+  const keyOfFile = new Map<string, string>();
+  const ranks = inputs.splits.map((split) => config.sources.findIndex((source) => source.name === split.source));
+  const toDraft = (task: DedupTask): Draft => {
+    const input: DedupInput = { task: toJson(task) as never, config: toJson(config.dedup) as never, ranks };
+    const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
+    if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
+    return draft(task.name, input, needs);
+  };
+  return planDedup(inputs.splits.length, config.dedup).map((stage: DedupStage) => {
+    const made = makeStage(stage.name, dedupSummaries[stage.name], versions.dedup, stage.tasks.map(toDraft));
+    for (const [index, task] of stage.tasks.entries()) {
+      for (const path of task.outputs) keyOfFile.set(path, made.tasks[index]?.key ?? "");
+    }
+    return made;
+  });
+}
+
+const dedupSummaries = {
+  fingerprint: "hash every document",
+  exact: "find exact copies",
+  sign: "sign documents with MinHash",
+  match: "find candidates for near duplicates",
+  candidates: "collect candidate pairs",
+  gather: "gather n-grams of candidates",
+  verify: "compare candidates by their true Jaccard",
+  choose: "choose which document stays",
+  decide: "write the fate of each document",
+} as const satisfies Record<DedupStage["name"], string>;
+
+interface Draft {
+  readonly name: string;
+  readonly input: unknown;
+  readonly needs: readonly string[];
+  /** Part of the input that decides the bytes, when it is not all of it. */
+  readonly matters?: unknown;
+  readonly bytes?: number;
+}
+
+function draft(name: string, input: unknown, needs: readonly string[]): Draft {
+  return { name, input, needs };
+}
+
+function makeStage(name: string, summary: string, version: number, drafts: readonly Draft[]): Stage {
+  const tasks = drafts.map(
+    (one): Task => ({
+      id: `${name}/${one.name}`,
+      key: hashJson({ stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
+      inputBytes: one.bytes ?? 0,
+      input: toJson(one.input),
+    }),
+  );
+  return { name, version, summary, tasks };
+}
+
+function keysOf(stage: Stage | undefined): readonly string[] {
+  return stage?.tasks.map((task) => task.key) ?? [];
+}
+
+/** Plain JSON: what a task will see after it crossed a thread or a file. */
+function toJson(value: unknown): Task["input"] {
+  return JSON.parse(JSON.stringify(value ?? null)) as Task["input"];
+}
+
+/** Names of all files of a partition that a plan of so many partitions may write. */
+export function plannedPartitions(plan: Plan): number {
+  return plan.stages.find((stage) => stage.name === "ingest")?.tasks.length ?? 0;
+}
+
+export { partitionFiles };

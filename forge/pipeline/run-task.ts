@@ -1,0 +1,33 @@
+/** From a task's description to the code that does it. Executors call this wherever the task runs. */
+import type { Task } from "../../schemas/run/plan.ts";
+import { dedupStages } from "../dedup/index.ts";
+import type { TaskContext, TaskOutcome } from "./executor.ts";
+import { dedup } from "./tasks/dedup.ts";
+import { writeDocumentFiles } from "./tasks/documents.ts";
+import { ingest, type IngestInput } from "./tasks/ingest.ts";
+import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+import { encode, makeTokenizer, orderShards, writeShards } from "./tasks/tokenize.ts";
+
+/** Runs one task of a corpus plan; safe to run again. Its files are in place when it returns. */
+export async function runTask(task: Task, context: TaskContext): Promise<TaskOutcome> {
+  const stage = task.id.slice(0, task.id.indexOf("/"));
+  // The plan made these inputs with these very types; they crossed a thread or a file as JSON since.
+  const input = task.input as unknown;
+  switch (stage) {
+    case "ingest":
+      return await ingest(input as IngestInput, context);
+    case "tokenizer":
+      return await makeTokenizer(input as TokenizerInput, context);
+    case "encode":
+      return await encode(input as PartitionInput, context);
+    case "order":
+      return await orderShards(input as ShardsInput, context);
+    case "shard":
+      return await writeShards(input as ShardsInput, context);
+    case "documents":
+      return await writeDocumentFiles(input as PartitionInput, context);
+    default:
+      if ((dedupStages as readonly string[]).includes(stage)) return await dedup(input as DedupInput, context);
+      throw new Error(`No stage is called ${stage}`);
+  }
+}

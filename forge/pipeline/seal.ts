@@ -1,0 +1,179 @@
+/**
+ * The end of a run: adds up what tasks counted, holds it against the law of conservation, writes quarantine list, card
+ * and, last of all, the manifest.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import { corpusManifestSchema, type CorpusFigures, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
+import { lostDocuments, type Conservation, type ManifestFile, type StageCounts } from "../../schemas/run/manifest.ts";
+import type { CompletionRecord } from "../../schemas/run/plan.ts";
+import { assert, formatJson, writeFileAtomic } from "../base/index.ts";
+import { version } from "../base/version.ts";
+import type { PlannedShard } from "../shard/index.ts";
+import { writeCardFiles } from "./card-files.ts";
+import type { CorpusInputs } from "./inputs.ts";
+import { partitionFiles, quarantinePath } from "./layout.ts";
+import type { DocumentFigures } from "./tasks/documents.ts";
+import type { IngestCounts } from "./tasks/ingest.ts";
+
+/** Writes what closes an output and returns its manifest. */
+export async function seal(
+  folder: string,
+  config: CorpusConfig,
+  inputs: CorpusInputs,
+  records: readonly CompletionRecord[],
+): Promise<CorpusManifest> {
+  const byStage = groupByStage(records);
+  const ingest = resultsOf<IngestCounts>(byStage, "ingest");
+  const documents = resultsOf<DocumentFigures>(byStage, "documents");
+  const stages = stageCounts(ingest, documents);
+  const conservation = wholeRun(stages);
+  for (const counts of [...stages, { ...conservation, stage: "the run" }]) {
+    assert(lostDocuments(counts) === 0, `${counts.stage} loses ${lostDocuments(counts)} documents`);
+  }
+  const figures = corpusFigures(config, inputs, byStage, ingest, documents);
+  const draft: CorpusManifest = {
+    version: 1,
+    kind: "corpus",
+    name: config.name,
+    description: config.description ?? null,
+    program: version,
+    config: JSON.parse(JSON.stringify(config)) as CorpusManifest["config"],
+    conservation,
+    stages,
+    figures,
+    files: [...outputFiles(records), await writeQuarantine(folder, ingest.length)],
+  };
+  return await sealWithCard(folder, draft);
+}
+
+/** Writes the card for a manifest, and the manifest with the card's files in it. */
+export async function sealWithCard(folder: string, draft: CorpusManifest): Promise<CorpusManifest> {
+  const card = await writeCardFiles(folder, draft);
+  const isCard = new Set(card.map((file) => file.path));
+  const files = [...draft.files.filter((file) => !isCard.has(file.path)), ...card].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const manifest = corpusManifestSchema.parse({ ...draft, files });
+  await writeFileAtomic(join(folder, "manifest.json"), formatJson(manifest));
+  return manifest;
+}
+
+type ByStage = ReadonlyMap<string, readonly CompletionRecord[]>;
+
+function groupByStage(records: readonly CompletionRecord[]): ByStage {
+  return Map.groupBy(records, (record) => record.id.slice(0, record.id.indexOf("/")));
+}
+
+function resultsOf<Result>(byStage: ByStage, stage: string): readonly Result[] {
+  // Each stage's tasks return this very shape; records keep it as JSON.
+  return (byStage.get(stage) ?? []).map((record) => record.result as unknown as Result);
+}
+
+/** Files that belong to the output, not to its making. */
+function outputFiles(records: readonly CompletionRecord[]): ManifestFile[] {
+  return records.flatMap((record) => record.files).filter((file) => !file.path.startsWith(".work/"));
+}
+
+function stageCounts(ingest: readonly IngestCounts[], documents: readonly DocumentFigures[]): StageCounts[] {
+  const filtered: StageCounts = {
+    stage: "ingest",
+    documentsIn: sum(ingest.map((one) => one.documentsIn)),
+    kept: sum(ingest.map((one) => one.kept)),
+    rejected: addCounts(ingest.map((one) => one.rejected)),
+    quarantined: sum(ingest.map((one) => one.quarantined)),
+  };
+  const deduplicated: StageCounts = {
+    stage: "dedup",
+    documentsIn: filtered.kept,
+    kept: sum(documents.map((one) => one.kept)),
+    rejected: addCounts(documents.map((one) => one.rejected)),
+    quarantined: 0,
+  };
+  return [filtered, deduplicated];
+}
+
+function wholeRun(stages: readonly StageCounts[]): Conservation {
+  return {
+    documentsIn: stages[0]?.documentsIn ?? 0,
+    kept: stages.at(-1)?.kept ?? 0,
+    rejected: addCounts(stages.map((stage) => stage.rejected)),
+    quarantined: sum(stages.map((stage) => stage.quarantined)),
+  };
+}
+
+function corpusFigures(
+  config: CorpusConfig,
+  inputs: CorpusInputs,
+  byStage: ByStage,
+  ingest: readonly IngestCounts[],
+  documents: readonly DocumentFigures[],
+): CorpusFigures {
+  const partitionsOf = (name: string): number[] => inputs.splits.flatMap((split, i) => (split.source === name ? [i] : []));
+  const sources = config.sources.map(({ name, license, description }) => {
+    const partitions = partitionsOf(name);
+    const files = inputs.files.filter((file) => file.source === name);
+    return {
+      name,
+      files: files.length,
+      bytes: sum(files.map((file) => file.bytes)),
+      documentsIn: sum(partitions.map((i) => ingest[i]?.documentsIn ?? 0)),
+      kept: sum(partitions.map((i) => documents[i]?.kept ?? 0)),
+      keptTextBytes: sum(partitions.map((i) => documents[i]?.textBytes ?? 0)),
+      license: license ?? null,
+      description: description ?? null,
+    };
+  });
+  const [tokenizer] = resultsOf<CorpusFigures["tokenizer"]>(byStage, "tokenizer");
+  const [order] = resultsOf<{ readonly shards: readonly PlannedShard[] }>(byStage, "order");
+  assert(tokenizer !== undefined && order !== undefined, "tokenizer and order have records");
+  const [chosen] = resultsOf<{ readonly unresolved: number }>(byStage, "choose");
+  const verified = resultsOf<{ readonly pairs: number; readonly verified: number }>(byStage, "verify");
+  const tokens: CorpusFigures["tokens"] = {};
+  for (const shard of order.shards) {
+    const split = (tokens[shard.split] ??= { documents: 0, tokens: 0, shards: 0 });
+    split.documents += shard.documents;
+    split.tokens += shard.tokens;
+    split.shards++;
+  }
+  return {
+    sources,
+    languages: addCounts(documents.map((one) => one.languages)),
+    lengths: addHistograms(documents.map((one) => one.lengths)),
+    keptTextBytes: sum(documents.map((one) => one.textBytes)),
+    replacements: sum(ingest.map((one) => one.replacements)),
+    duplicates: {
+      clusters: sum(documents.map((one) => one.clusters)),
+      largestCluster: Math.max(0, ...documents.map((one) => one.largestCluster)),
+      comparedPairs: sum(verified.map((one) => one.pairs)),
+      verifiedPairs: sum(verified.map((one) => one.verified)),
+      unresolved: chosen?.unresolved ?? 0,
+    },
+    tokenizer,
+    tokens,
+  };
+}
+
+/** All quarantined input of a run in one file, in the order of the partitions. */
+async function writeQuarantine(folder: string, partitions: number): Promise<ManifestFile> {
+  const parts: Buffer[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    parts.push(await readFile(join(folder, partitionFiles(partition).quarantine)));
+  }
+  return { path: quarantinePath, ...(await writeFileAtomic(join(folder, quarantinePath), Buffer.concat(parts))) };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** Sums by name, names sorted. */
+function addCounts(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const part of parts) for (const [name, value] of Object.entries(part)) total[name] = (total[name] ?? 0) + value;
+  return Object.fromEntries(Object.entries(total).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function addHistograms(parts: readonly (readonly number[])[]): number[] {
+  const length = Math.max(0, ...parts.map((part) => part.length));
+  return Array.from({ length }, (_, bucket) => sum(parts.map((part) => part[bucket] ?? 0)));
+}

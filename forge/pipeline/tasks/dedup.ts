@@ -1,0 +1,27 @@
+/** Runs one task of the dedup room on the partitions that `ingest` left. */
+import { join } from "node:path";
+import type { TaskContext, TaskOutcome } from "../executor.ts";
+import { runDedupTask } from "../../dedup/index.ts";
+import { loadKernels } from "../../kernels/index.ts";
+import { readBatches } from "../batches.ts";
+import { partitionFiles, workFolder } from "../layout.ts";
+import type { DedupInput } from "./inputs.ts";
+
+export async function dedup(input: DedupInput, context: TaskContext): Promise<TaskOutcome> {
+  const { task, config, ranks } = input;
+  const partitions = ranks.map((sourceRank, partition) => {
+    const { documents } = partitionFiles(partition);
+    return { key: documents, sourceRank, open: () => readBatches(join(context.folder, documents)) };
+  });
+  const done = await runDedupTask(task, {
+    folder: join(context.folder, workFolder),
+    config,
+    kernels: await loadKernels(),
+    partitions,
+  });
+  const files = task.outputs.map((path, i) => {
+    const { bytes, sha256 } = done.outputs[i] ?? { bytes: -1, sha256: "" };
+    return { path: `${workFolder}/${path}`, bytes, sha256 };
+  });
+  return { files, result: { ...done.counts } };
+}

@@ -1,0 +1,142 @@
+/** The last step of a partition: kept documents and rejects as Parquet, with the figures that the manifest adds up. */
+import { join } from "node:path";
+import type { RecordBatch } from "apache-arrow";
+import { signalPrefix } from "../../../schemas/record/document.ts";
+import { utf8Column } from "../../base/index.ts";
+import { writeParquet, type ParquetColumn, type ParquetRow, type ParquetValue } from "../../shard/index.ts";
+import { readBatches } from "../batches.ts";
+import type { TaskContext, TaskOutcome } from "../executor.ts";
+import { partitionFiles } from "../layout.ts";
+import type { PartitionInput } from "./inputs.ts";
+import { decidedBatches } from "./kept.ts";
+
+/** What a `documents` task tells the manifest. */
+export interface DocumentFigures {
+  readonly kept: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly textBytes: number;
+  readonly languages: Readonly<Record<string, number>>;
+  /** Bucket `k` counts texts of [2ᵏ, 2ᵏ⁺¹) UTF-8 bytes. */
+  readonly lengths: readonly number[];
+  readonly clusters: number;
+  readonly largestCluster: number;
+}
+
+const texts = ["id", "text", "url", "source", "date", "language", "meta"] as const;
+const required: readonly string[] = ["id", "text", "source"];
+
+export async function writeDocumentFiles(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
+  const { partition, rowGroupBytes, signals } = input;
+  const { folder } = context;
+  const paths = partitionFiles(partition);
+  const figures = newFigures();
+  const columns: ParquetColumn[] = [
+    ...texts.map((name) => ({ name, type: "string" as const, nullable: !required.includes(name) })),
+    { name: "languageScore", type: "float", nullable: true },
+    { name: "clusterSize", type: "int32" },
+    ...signals.map((name) => ({ name: `${signalPrefix}${name}`, type: "float" as const, nullable: true })),
+  ];
+  const documents = await writeParquet(
+    join(folder, paths.documentsParquet),
+    columns,
+    documentRows(folder, partition, columns, figures),
+    { rowGroupBytes },
+  );
+  const rejects = await writeParquet(join(folder, paths.rejectsParquet), rejectColumns, rejectRows(folder, partition, figures), { rowGroupBytes });
+  return {
+    files: [
+      { path: paths.documentsParquet, ...documents },
+      { path: paths.rejectsParquet, ...rejects },
+    ],
+    result: { ...figures },
+  };
+}
+
+/** Columns of `rejects/*.parquet`; see `schemas/record/reject.ts`. */
+const rejectColumns: readonly ParquetColumn[] = [
+  { name: "id", type: "string" },
+  { name: "source", type: "string" },
+  { name: "stage", type: "string" },
+  { name: "reason", type: "string" },
+  { name: "value", type: "float", nullable: true },
+  { name: "partnerId", type: "string", nullable: true },
+  { name: "jaccard", type: "double", nullable: true },
+  { name: "text", type: "string" },
+];
+
+type MutableFigures = { -readonly [Key in keyof DocumentFigures]: DocumentFigures[Key] } & {
+  rejected: Record<string, number>;
+  languages: Record<string, number>;
+  lengths: number[];
+};
+
+function newFigures(): MutableFigures {
+  return { kept: 0, rejected: {}, textBytes: 0, languages: {}, lengths: [], clusters: 0, largestCluster: 0 };
+}
+
+async function* documentRows(
+  folder: string,
+  partition: number,
+  columns: readonly ParquetColumn[],
+  figures: MutableFigures,
+): AsyncGenerator<ParquetRow, void, undefined> {
+  for await (const { batch, kept, clusterSize } of decidedBatches(folder, partition)) {
+    const vectors = columns.map(({ name }) => batch.getChild(name));
+    const { offsets } = utf8Column(batch, "text", "documents");
+    for (const row of kept) {
+      const values: Record<string, ParquetValue> = {};
+      for (const [i, { name }] of columns.entries()) values[name] = (vectors[i]?.get(row) ?? null) as ParquetValue;
+      const size = clusterSize(row);
+      values["clusterSize"] = size;
+      const bytes = (offsets[row + 1] as number) - (offsets[row] as number);
+      countDocument(figures, bytes, String(values["language"] ?? "unknown"), size);
+      yield values;
+    }
+  }
+}
+
+function countDocument(figures: MutableFigures, bytes: number, language: string, clusterSize: number): void {
+  figures.kept++;
+  figures.textBytes += bytes;
+  figures.languages[language] = (figures.languages[language] ?? 0) + 1;
+  const bucket = Math.floor(Math.log2(Math.max(1, bytes)));
+  while (figures.lengths.length <= bucket) figures.lengths.push(0);
+  figures.lengths[bucket] = (figures.lengths[bucket] ?? 0) + 1;
+  if (clusterSize > 1) figures.clusters++;
+  figures.largestCluster = Math.max(figures.largestCluster, clusterSize);
+}
+
+async function* rejectRows(
+  folder: string,
+  partition: number,
+  figures: MutableFigures,
+): AsyncGenerator<ParquetRow, void, undefined> {
+  for await (const batch of readBatches(join(folder, partitionFiles(partition).rejects))) {
+    const names = ["id", "source", "stage", "reason", "value", "text"];
+    const vectors = names.map((name) => batch.getChild(name));
+    for (let row = 0; row < batch.numRows; row++) {
+      const values = Object.fromEntries(names.map((name, i) => [name, (vectors[i]?.get(row) ?? null) as ParquetValue]));
+      yield values;
+    }
+  }
+  for await (const { batch, removed } of decidedBatches(folder, partition)) {
+    const get = (name: string, row: number): ParquetValue => childValue(batch, name, row);
+    for (const { row, reason, partner, jaccard } of removed) {
+      figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
+      yield {
+        id: get("id", row),
+        source: get("source", row),
+        stage: "dedup",
+        reason,
+        value: null,
+        partnerId: partner,
+        jaccard,
+        text: get("text", row),
+      };
+    }
+  }
+}
+
+function childValue(batch: RecordBatch, name: string, row: number): ParquetValue {
+  return (batch.getChild(name)?.get(row) ?? null) as ParquetValue;
+}

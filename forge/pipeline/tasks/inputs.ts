@@ -1,0 +1,35 @@
+/** What the tasks behind `ingest` are given. Plain JSON, made by the plan. */
+import type { DedupConfig } from "../../../schemas/config/dedup.ts";
+import type { TokenizerConfig } from "../../../schemas/config/shard.ts";
+import type { DedupTask } from "../../dedup/index.ts";
+
+export interface DedupInput {
+  readonly task: DedupTask;
+  readonly config: DedupConfig;
+  /** Rank of each partition's source. */
+  readonly ranks: readonly number[];
+}
+
+export interface TokenizerInput {
+  readonly partitions: number;
+  readonly config: TokenizerConfig;
+  /** A tokenizer that exists already; null when one is trained. */
+  readonly given: { readonly path: string; readonly sha256: string } | null;
+}
+
+export interface PartitionInput {
+  readonly partition: number;
+  readonly rowGroupBytes: number;
+  /** Signal columns of the whole corpus, so that all Parquet files have one schema. */
+  readonly signals: readonly string[];
+}
+
+export interface ShardsInput {
+  readonly partitions: number;
+  /** This task of so many. */
+  readonly task: number;
+  readonly tasks: number;
+  readonly seed: number;
+  readonly validationFraction: number;
+  readonly tokensPerShard: number;
+}

@@ -1,0 +1,59 @@
+/** The manifest of `forge build-corpus`: every file with its digest, and all figures that the card shows. */
+import { z } from "zod";
+import { conservationSchema, manifestFileSchema, stageCountsSchema } from "./manifest.ts";
+
+const count = z.int().nonnegative();
+
+export const sourceFiguresSchema = z.strictObject({
+  name: z.string(),
+  files: count,
+  /** Bytes on disk, as compressed as they are. */
+  bytes: count,
+  documentsIn: count,
+  kept: count,
+  /** UTF-8 bytes of the kept texts. */
+  keptTextBytes: count,
+  license: z.string().nullable(),
+  description: z.string().nullable(),
+});
+export type SourceFigures = z.infer<typeof sourceFiguresSchema>;
+
+export const corpusFiguresSchema = z.strictObject({
+  sources: z.array(sourceFiguresSchema),
+  /** Kept documents by language; `unknown` where none was given or found. */
+  languages: z.record(z.string(), count),
+  /** Kept documents by length in UTF-8 bytes: bucket `k` holds [2ᵏ, 2ᵏ⁺¹). */
+  lengths: z.array(count),
+  keptTextBytes: count,
+  /** Bytes that were not UTF-8 and became U+FFFD, counted in replacements. */
+  replacements: count,
+  duplicates: z.strictObject({
+    /** Kept documents that stand for more than themselves. */
+    clusters: count,
+    largestCluster: count,
+    /** Candidate pairs compared by their true Jaccard, and those at or above the threshold. */
+    comparedPairs: count,
+    verifiedPairs: count,
+    /** Kept documents that share a bucket with one they were not compared with, because a budget ran out. */
+    unresolved: count,
+  }),
+  tokenizer: z.strictObject({ name: z.string(), sha256: z.string(), vocabularySize: count, trained: z.boolean() }),
+  tokens: z.record(z.string(), z.strictObject({ documents: count, tokens: count, shards: count })),
+});
+export type CorpusFigures = z.infer<typeof corpusFiguresSchema>;
+
+export const corpusManifestSchema = z.strictObject({
+  version: z.literal(1),
+  kind: z.literal("corpus"),
+  name: z.string(),
+  description: z.string().nullable(),
+  /** Version of forge. */
+  program: z.string(),
+  /** Resolved config, as `--show-config` prints it. */
+  config: z.json(),
+  conservation: conservationSchema,
+  stages: z.array(stageCountsSchema),
+  figures: corpusFiguresSchema,
+  files: z.array(manifestFileSchema),
+});
+export type CorpusManifest = z.infer<typeof corpusManifestSchema>;
