@@ -1,0 +1,209 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createBpeEncoder } from "../../forge/kernels/bpe.ts";
+import { splitterOf } from "../../forge/kernels/reference/bpe-split.ts";
+import { columnOf, mergeNaively, modelOf, patterns, smallTokenizerJson, splitByPattern } from "./bpe-support.ts";
+
+/** Characters at which pre-tokenisers turn, all of them older than Unicode 16. */
+const turning = fc.constantFrom(
+  ..."aZé中अ1٣½²!'.,|()[]…。。，、।۔،_-😀\u0301\u200d \t\n\r\v\f\u0085\u00a0\u2003\u3000\ufeff\0",
+  ...["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", " '", "  ", "quick", "<|endoftext|>", "aaaa", " the"],
+);
+const text = fc.array(turning, { maxLength: 40 }).map((parts) => parts.join(""));
+const wildText = fc.oneof(text, fc.string({ unit: "grapheme", maxLength: 60 }));
+
+describe.each(["gpt2", "bloom"] as const)("the %s pre-tokeniser", (kind) => {
+  const split = splitterOf(kind);
+  const piecesOf = (bytes: Uint8Array): Uint8Array[] => {
+    const pieces: Uint8Array[] = [];
+    for (let start = 0; start < bytes.length;) {
+      const end = split(bytes, start, bytes.length);
+      pieces.push(bytes.subarray(start, end));
+      start = end;
+    }
+    return pieces;
+  };
+
+  it("splits as its regular expression does", () => {
+    fc.assert(
+      fc.property(text, (string) => {
+        const pieces = piecesOf(Buffer.from(string)).map((piece) => Buffer.from(piece).toString());
+        expect(pieces).toEqual(splitByPattern(string, patterns[kind]));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("goes forward on any bytes and leaves none out", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
+        const pieces = piecesOf(bytes);
+        expect(pieces.every((piece) => piece.length > 0)).toBe(true);
+        expect(Buffer.concat(pieces)).toEqual(Buffer.from(bytes));
+      }),
+    );
+  });
+});
+
+describe("encoding", () => {
+  const json = smallTokenizerJson();
+  const model = modelOf(json);
+  const encoder = createBpeEncoder(model);
+  const encode = (string: string | Uint8Array, using = encoder): number[] => [...using.encode(columnOf([string])).ids];
+
+  it("merges each pre-token as the naive algorithm does", () => {
+    fc.assert(
+      fc.property(wildText, (string) => {
+        const pieces = splitByPattern(string, patterns.gpt2);
+        expect(encode(string)).toEqual(pieces.flatMap((piece) => mergeNaively(model, Buffer.from(piece))));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is undone by decoding, for any bytes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.uint8Array(), wildText)), (texts) => {
+        const column = columnOf(texts);
+        const { ids, offsets } = encoder.encode(column);
+        texts.forEach((original, i) => {
+          const decoded = encoder.decode(ids.subarray(offsets[i], offsets[i + 1]));
+          expect(Buffer.from(decoded)).toEqual(Buffer.from(original as string));
+        });
+      }),
+    );
+  });
+
+  it("gives the same ids again, whatever it saw in between", () => {
+    const fresh = (string: string): number[] => encode(string, createBpeEncoder(model));
+    fc.assert(
+      fc.property(fc.array(wildText, { maxLength: 6 }), (texts) => {
+        for (const string of texts) expect(encode(string)).toEqual(fresh(string));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("never makes a special token from text, even one that its letters spell", () => {
+    const special = new Set(model.specialTokens.values());
+    expect([...special]).toEqual([256, 257]);
+    for (const string of ["<|endoftext|>", "quick", " quick brown", "the quick"]) {
+      expect(encode(string).some((id) => special.has(id))).toBe(false);
+    }
+  });
+
+  it("decodes special tokens to their content and unknown ids to nothing", () => {
+    expect(Buffer.from(encoder.decode(Uint32Array.of(256, 257, 1 << 20))).toString()).toBe("<|endoftext|>quick");
+  });
+
+  it.each([
+    ["one letter", "a"],
+    ["a space", " "],
+    ["two letters in turn", "ab"],
+    ["a character of four bytes", "😀"],
+  ])("takes a megabyte of %s in one pre-token", (_, unit) => {
+    const long = unit.repeat(1_000_000 / unit.length);
+    const ids = encoder.encode(columnOf([long])).ids;
+    expect(Buffer.from(encoder.decode(ids)).toString() === long).toBe(true);
+    // The ids of a long run repeat those of a short one, but for its two ends.
+    const short = encode(unit.repeat(4096));
+    expect([...ids.subarray(0, short.length - 64)]).toEqual(short.slice(0, -64));
+  });
+
+  it("finds added tokens before all else, the leftmost and of those the longest", () => {
+    const changed = smallTokenizerJson();
+    const added = (id: number, content: string, normalized = true): object => ({
+      id,
+      content,
+      normalized,
+      special: false,
+    });
+    changed["added_tokens"].push(added(900, "  "), added(901, "    "), added(902, "zqx", false), added(903, "zq"));
+    const using = createBpeEncoder(modelOf(changed));
+    expect(using.vocabularySize).toBe(904);
+    const dot = model.byteIds[0x2e] as number;
+    expect(encode("       .", using)).toEqual([901, 900, ...encode(" .")]);
+    expect(encode("zqx.zq.  .", using)).toEqual([902, dot, 903, dot, 900, dot]);
+    fc.assert(
+      fc.property(text, (string) => {
+        expect(Buffer.from(using.decode(Uint32Array.from(encode(string, using)))).toString()).toBe(string);
+      }),
+    );
+  });
+
+  it("normalises to NFC where the tokenizer says so", () => {
+    const changed = { ...smallTokenizerJson(), normalizer: { type: "NFC" } };
+    const using = createBpeEncoder(modelOf(changed));
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(..."aeo\u0301\u0308\u0323한한😀 .") }), (string) => {
+        expect(encode(string, using)).toEqual(encode(string.normalize("NFC")));
+      }),
+    );
+  });
+
+  it("puts a space before text where the tokenizer says so, but not a second one", () => {
+    const changed = smallTokenizerJson();
+    changed["pre_tokenizer"].add_prefix_space = true;
+    const using = createBpeEncoder(modelOf(changed));
+    expect(encode("the dog", using)).toEqual(encode(" the dog"));
+    expect(encode(" the dog", using)).toEqual(encode(" the dog"));
+    expect(encode("", using)).toEqual([]);
+  });
+
+  it("takes a pre-token that is a token as it is where merges are to be ignored", () => {
+    const changed = smallTokenizerJson();
+    changed["model"].ignore_merges = true;
+    changed["model"].vocab["Ġzzz"] = 900;
+    const using = createBpeEncoder(modelOf(changed));
+    expect(encode(" zzz", using)).toEqual([900]);
+    expect(encode(" the zzzz", using)).toEqual(encode(" the zzzz"));
+  });
+});
+
+describe("reading a tokenizer.json", () => {
+  it.each([
+    ["a WordPiece model", "WordPiece", (json: any) => (json.model.type = "WordPiece")],
+    ["dropout", "dropout", (json: any) => (json.model.dropout = 0.1)],
+    ["a suffix", "end_of_word_suffix", (json: any) => (json.model.end_of_word_suffix = "</w>")],
+    ["another normaliser", "Lowercase", (json: any) => (json.normalizer = { type: "Lowercase" })],
+    ["another pre-tokeniser", "Metaspace", (json: any) => (json.pre_tokenizer = { type: "Metaspace" })],
+    ["a pattern that is not known", "[a-z]+", (json: any) => (json.pre_tokenizer = sequence("[a-z]+"))],
+    ["a missing byte", "0x61", (json: any) => delete json.model.vocab["a"]],
+    ["a merge out of nothing", "merge 0", (json: any) => json.model.merges.unshift(["nothing", "here"])],
+    [
+      "an added token that strips",
+      "lstrip",
+      (json: any) => json.added_tokens.push({ id: 900, content: "xyzzy", lstrip: true }),
+    ],
+    ["a token with two ids", "two ids", (json: any) => json.added_tokens.push({ id: 900, content: "a" })],
+    ["no model", "model", (json: any) => delete json.model],
+  ])("refuses %s by name", (_, named, change) => {
+    const json = smallTokenizerJson();
+    change(json);
+    expect(() => modelOf(json)).toThrow(
+      expect.objectContaining({ name: "DataError", message: expect.stringContaining(named) as string }),
+    );
+  });
+
+  it("knows BLOOM's pattern", () => {
+    const json = { ...smallTokenizerJson(), pre_tokenizer: sequence(" ?[^(\\s|[.,!?…。，、।۔،])]+") };
+    expect(modelOf(json).preTokenizer).toBe("bloom");
+  });
+
+  it("reads merges written as one string", () => {
+    const json = smallTokenizerJson();
+    const merges = modelOf(json).merges;
+    json["model"].merges = json["model"].merges.map((pair: string[]) => pair.join(" "));
+    expect(modelOf(json).merges).toEqual(merges);
+  });
+
+  function sequence(pattern: string): object {
+    return {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+      ],
+    };
+  }
+});
