@@ -3,17 +3,49 @@
  *
  * `FORGE_KERNELS=reference` or `wasm` forces one; otherwise WebAssembly is taken where it runs.
  */
+import { EnvironmentError, UsageError } from "../base/errors.ts";
+import { kernelInstance } from "./instance.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { TextKernels } from "./types.ts";
+import { wasmKernels } from "./wasm.ts";
 
+export * from "./bpe.ts";
+export * from "./fasttext.ts";
 export * from "./types.ts";
+
+const implementations = ["auto", "reference", "wasm"] as const;
+export type KernelImplementation = (typeof implementations)[number];
 
 export interface LoadKernelsOptions {
   /** @default the environment variable FORGE_KERNELS, else "auto" */
-  readonly implementation?: "auto" | "reference" | "wasm";
+  readonly implementation?: KernelImplementation;
 }
 
-/** The kernels of this thread. */
-export async function loadKernels(_options: LoadKernelsOptions = {}): Promise<TextKernels> {
-  return referenceKernels;
+let fast: TextKernels | undefined;
+
+/**
+ * The kernels of this thread; the module is instantiated once.
+ *
+ * @throws EnvironmentError when "wasm" is forced and does not run here
+ */
+export async function loadKernels(options: LoadKernelsOptions = {}): Promise<TextKernels> {
+  const wanted = options.implementation ?? implementationOf(process.env["FORGE_KERNELS"]);
+  if (wanted === "reference") return referenceKernels;
+  if (fast === undefined) {
+    const instance = await kernelInstance();
+    if (instance !== undefined) fast = wasmKernels(instance);
+  }
+  if (fast === undefined && wanted === "wasm") {
+    throw new EnvironmentError("kernels-unavailable", "The WebAssembly text kernels do not run here", {
+      hint: "Build them with `npm run build:kernels`, or leave FORGE_KERNELS unset.",
+    });
+  }
+  return fast ?? referenceKernels;
+}
+
+function implementationOf(value: string | undefined): KernelImplementation {
+  if (value === undefined || value === "") return "auto";
+  const found = implementations.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw new UsageError("unknown-kernels", `FORGE_KERNELS is ${value}, not one of ${implementations.join(", ")}`);
 }
