@@ -1,0 +1,7 @@
+/** The library face of `forge`: what its commands call, for programs that want no command line. */
+export * from "./base/index.ts";
+export * from "./card/index.ts";
+export * from "./kernels/index.ts";
+export * from "./pipeline/index.ts";
+export * from "./teach/index.ts";
+export * from "./tokenize/index.ts";
