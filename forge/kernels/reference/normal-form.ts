@@ -89,8 +89,7 @@ class Normalizer {
     else if (size === 2) this.codePoint = ((lead & 0x1f) << 6) | this.bits(at + 1);
     else if (size === 3) this.codePoint = ((lead & 0xf) << 12) | (this.bits(at + 1) << 6) | this.bits(at + 2);
     else if (size === 4) {
-      this.codePoint =
-        ((lead & 7) << 18) | (this.bits(at + 1) << 12) | (this.bits(at + 2) << 6) | this.bits(at + 3);
+      this.codePoint = ((lead & 7) << 18) | (this.bits(at + 1) << 12) | (this.bits(at + 2) << 6) | this.bits(at + 3);
     } else this.codePoint = 0xfffd;
     this.size = Math.abs(size);
     const block = tables.normalIndex[this.codePoint >> 7] as number;
@@ -106,7 +105,8 @@ class Normalizer {
     const length = (entry >>> 24) & 15;
     if (codePoint >= 0xac00 && codePoint <= 0xd7a3) this.writeHangul(codePoint - 0xac00);
     else if (codePoint === 0xfffd) this.writeCodePoint(codePoint);
-    else if (length === itself) for (let i = 0; i < this.size; i++) output[this.written++] = this.source[at + i] as number;
+    else if (length === itself)
+      for (let i = 0; i < this.size; i++) output[this.written++] = this.source[at + i] as number;
     else {
       const from = entry & 0xff_ffff;
       for (let i = 0; i < length; i++) output[this.written++] = tables.normalExpansions[from + i] as number;

@@ -1,0 +1,400 @@
+/**
+ * JSON Lines: finds records, validates all of them, extracts top-level fields. Fast twin of `reference/jsonl.ts`.
+ *
+ * A record is parsed by an iterative automaton over RFC 8259, strings sixteen bytes at a time. Strings without escapes
+ * are referred to where they stand; others are unescaped aside. `gatherColumn` then makes each column contiguous.
+ * The chunk must be followed by a line feed (the host writes it into the padding): it ends every scan.
+ */
+import { countLineFeeds, lineEnd } from "./hash";
+import { findInvalid } from "./utf8";
+
+/** Cell of a record and field: state, pointer, length. */
+const cellBytes: usize = 12;
+const cellAbsent: u32 = 0;
+const cellString: u32 = 1;
+const cellJson: u32 = 2;
+
+const faultTooLong: u32 = 0;
+const faultUtf8: u32 = 1;
+const faultJson: u32 = 2;
+const faultNotObject: u32 = 3;
+const fine: u32 = 255;
+
+/** What the automaton expects next. */
+const expectValue = 0;
+const expectFirstKey = 1;
+const expectKey = 2;
+const expectFirstElement = 3;
+const expectMore = 4;
+
+let records: i32 = 0;
+let quarantined: i32 = 0;
+let consumed: usize = 0;
+/** Where unescaped strings go next; never more bytes than their sources had. */
+let aside: usize = 0;
+let fieldTable: usize = 0;
+let fieldCount: usize = 0;
+let stack: usize = 0;
+
+export function jsonRecordCount(): i32 {
+  return records;
+}
+export function jsonQuarantinedCount(): i32 {
+  return quarantined;
+}
+export function jsonConsumed(): i32 {
+  return consumed as i32;
+}
+/** Most records and quarantined lines of a chunk. */
+export function jsonLineBound(source: usize, length: usize): i32 {
+  return countLineFeeds(source, length) + 1;
+}
+
+/**
+ * Fills `cells` (record by record), `recordOffsets` and `faults` (offset, length, code).
+ *
+ * `fields`: pairs of pointer and length of the wanted names. `depths`: a byte for each byte of the chunk, as is `spare`.
+ */
+export function scanJsonLines(
+  source: usize,
+  length: usize,
+  isFinal: i32,
+  maxRecordBytes: u32,
+  fields: usize,
+  count: i32,
+  cells: usize,
+  recordOffsets: usize,
+  faults: usize,
+  depths: usize,
+  spare: usize,
+): void {
+  const end = source + length;
+  records = 0;
+  quarantined = 0;
+  aside = spare;
+  fieldTable = fields;
+  fieldCount = count as usize;
+  stack = depths;
+  let p = source;
+  while (p < end) {
+    const stop = lineEnd(p, end);
+    if (stop == end && isFinal == 0) break;
+    let q = p;
+    while (q < stop && isBlank(load<u8>(q))) q++;
+    if (q < stop) {
+      let fault: u32;
+      if (((stop - p) as u32) > maxRecordBytes) fault = faultTooLong;
+      else if (findInvalid(p, stop) < stop) fault = faultUtf8;
+      else fault = parseRecord(q, stop, cells + (records as usize) * fieldCount * cellBytes);
+      if (fault == fine) {
+        store<u32>(recordOffsets + ((records as usize) << 2), (p - source) as u32);
+        records++;
+      } else {
+        const at = faults + (quarantined as usize) * 12;
+        store<u32>(at, (p - source) as u32);
+        store<u32>(at, (stop - p) as u32, 4);
+        store<u32>(at, fault, 8);
+        quarantined++;
+      }
+    }
+    p = stop + 1;
+  }
+  consumed = (p < end ? p : end) - source;
+}
+
+/** Makes the column of one field; returns its bytes. */
+export function gatherColumn(cells: usize, field: i32, values: usize, offsets: usize, states: usize): i32 {
+  let o = values;
+  store<u32>(offsets, 0);
+  for (let i: usize = 0; i < (records as usize); i++) {
+    const cell = cells + (i * fieldCount + (field as usize)) * cellBytes;
+    const length = load<u32>(cell, 8) as usize;
+    store<u8>(states + i, load<u32>(cell) as u8);
+    memory.copy(o, load<u32>(cell, 4) as usize, length);
+    o += length;
+    store<u32>(offsets + (i << 2), (o - values) as u32, 4);
+  }
+  return (o - values) as i32;
+}
+
+// @ts-ignore: decorator
+@inline
+function isBlank(c: u32): bool {
+  return c == 0x20 || c == 0x09 || c == 0x0d;
+}
+
+// @ts-ignore: decorator
+@inline
+function isDigit(c: u32): bool {
+  return c - 0x30 < 10;
+}
+
+/** Parses `[p, end)`, which does not begin with white space, into one row of cells. */
+function parseRecord(p: usize, end: usize, row: usize): u32 {
+  memory.fill(row, 0, fieldCount * cellBytes);
+  const isObject = load<u8>(p) == 0x7b;
+  let depth: usize = 0;
+  let expect = expectValue;
+  /** Cell of the top-level value being read, or 0. */
+  let cell: usize = 0;
+  let valueStart: usize = 0;
+  while (true) {
+    while (isBlank(load<u8>(p))) p++;
+    if (p >= end) return faultJson;
+    let c = load<u8>(p) as u32;
+    let isComplete = false;
+    if (expect == expectFirstKey) {
+      if (c == 0x7d) isComplete = true;
+      else expect = expectKey;
+    } else if (expect == expectFirstElement) {
+      if (c == 0x5d) isComplete = true;
+      else expect = expectValue;
+    }
+    if (isComplete) {
+      // An empty object or array.
+      p++;
+      depth--;
+    } else if (expect == expectKey) {
+      if (c != 0x22) return faultJson;
+      const start = p + 1;
+      p = skipString(start);
+      if (p == 0) return faultJson;
+      if (depth == 1 && isObject) cell = cellOf(start, p - 1, row);
+      while (isBlank(load<u8>(p))) p++;
+      if (load<u8>(p) != 0x3a) return faultJson;
+      p++;
+      expect = expectValue;
+      continue;
+    } else if (expect == expectValue) {
+      if (depth == 1) valueStart = p;
+      if (c == 0x22) {
+        const start = p + 1;
+        p = skipString(start);
+        if (p == 0) return faultJson;
+        if (depth == 1 && cell != 0) {
+          storeString(cell, start, p - 1);
+          cell = 0;
+        }
+      } else if (c == 0x7b || c == 0x5b) {
+        store<u8>(stack + depth, c as u8);
+        depth++;
+        p++;
+        expect = c == 0x7b ? expectFirstKey : expectFirstElement;
+        continue;
+      } else {
+        const isNull = c == 0x6e;
+        p = skipScalar(p, c);
+        if (p == 0 || p > end) return faultJson;
+        if (isNull && depth == 1 && cell != 0) {
+          store<u32>(cell, cellAbsent);
+          store<u32>(cell, 0, 8);
+          cell = 0;
+        }
+      }
+    } else {
+      // After a value inside an object or array.
+      const isInObject = load<u8>(stack + depth - 1) == 0x7b;
+      if (c == 0x2c) {
+        p++;
+        expect = isInObject ? expectKey : expectValue;
+        continue;
+      }
+      if (c != (isInObject ? <u32>0x7d : <u32>0x5d)) return faultJson;
+      p++;
+      depth--;
+    }
+    // A value ended at p.
+    expect = expectMore;
+    if (depth == 1 && cell != 0) {
+      store<u32>(cell, cellJson);
+      store<u32>(cell, valueStart as u32, 4);
+      store<u32>(cell, (p - valueStart) as u32, 8);
+      cell = 0;
+    }
+    if (depth == 0) {
+      while (isBlank(load<u8>(p))) p++;
+      if (p < end) return faultJson;
+      return isObject ? fine : faultNotObject;
+    }
+  }
+}
+
+/** Validates a string from after its opening quote; returns the byte after its closing quote, or 0. */
+function skipString(p: usize): usize {
+  while (true) {
+    const v = v128.load(p);
+    const special = v128.or(
+      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
+      i8x16.lt_u(v, i8x16.splat(0x20)),
+    );
+    const mask = i8x16.bitmask(special) as u32;
+    if (mask == 0) {
+      p += 16;
+      continue;
+    }
+    p += ctz(mask) as usize;
+    const c = load<u8>(p);
+    if (c == 0x22) return p + 1;
+    if (c != 0x5c) return 0;
+    const escape = load<u8>(p, 1) as u32;
+    if (escape == 0x75) {
+      if (hex(p + 2) > 0xffff) return 0;
+      p += 6;
+    } else {
+      if (
+        escape != 0x6e && escape != 0x22 && escape != 0x5c && escape != 0x2f && escape != 0x74 && escape != 0x72 &&
+        escape != 0x62 && escape != 0x66
+      ) return 0;
+      p += 2;
+    }
+  }
+}
+
+/** Four hexadecimal digits, or more than 0xffff when they are not. */
+function hex(p: usize): u32 {
+  let value: u32 = 0;
+  for (let i: usize = 0; i < 4; i++) {
+    const c = load<u8>(p + i) as u32;
+    let digit = c - 0x30;
+    if (digit > 9) {
+      digit = (c | 0x20) - 0x61;
+      if (digit > 5) return 0x10000;
+      digit += 10;
+    }
+    value = (value << 4) | digit;
+  }
+  return value;
+}
+
+/** Validates true, false, null or a number; returns its end, or 0. */
+function skipScalar(p: usize, c: u32): usize {
+  if (c == 0x74) return load<u32>(p) == 0x65757274 ? p + 4 : 0;
+  if (c == 0x6e) return load<u32>(p) == 0x6c6c756e ? p + 4 : 0;
+  if (c == 0x66) return load<u32>(p, 1) == 0x65736c61 ? p + 5 : 0;
+  if (c == 0x2d) c = load<u8>(++p) as u32;
+  if (!isDigit(c)) return 0;
+  p++;
+  if (c != 0x30) while (isDigit(load<u8>(p))) p++;
+  if (load<u8>(p) == 0x2e) {
+    if (!isDigit(load<u8>(++p))) return 0;
+    while (isDigit(load<u8>(p))) p++;
+  }
+  if ((load<u8>(p) | 0x20) == 0x65) {
+    p++;
+    if (load<u8>(p) == 0x2b || load<u8>(p) == 0x2d) p++;
+    if (!isDigit(load<u8>(p))) return 0;
+    while (isDigit(load<u8>(p))) p++;
+  }
+  return p;
+}
+
+/** Cell of a key's field in this row, or 0 when it is not wanted. */
+function cellOf(start: usize, end: usize, row: usize): usize {
+  let name = start;
+  let length = end - start;
+  if (hasEscape(start, end)) {
+    name = aside;
+    const stop = unescape(start, end, name);
+    if (hadLoneSurrogate) return 0;
+    length = stop - name;
+  }
+  for (let i: usize = 0; i < fieldCount; i++) {
+    const field = fieldTable + (i << 3);
+    if ((load<u32>(field, 4) as usize) != length) continue;
+    if (memory.compare(load<u32>(field) as usize, name, length) == 0) return row + i * cellBytes;
+  }
+  return 0;
+}
+
+function storeString(cell: usize, start: usize, end: usize): void {
+  let stop = end;
+  if (hasEscape(start, end)) {
+    const target = aside;
+    stop = unescape(start, end, target);
+    aside = stop;
+    start = target;
+  }
+  store<u32>(cell, cellString);
+  store<u32>(cell, start as u32, 4);
+  store<u32>(cell, (stop - start) as u32, 8);
+}
+
+function hasEscape(p: usize, end: usize): bool {
+  while (p < end) {
+    const mask = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(0x5c))) as u32;
+    if (mask != 0) return p + (ctz(mask) as usize) < end;
+    p += 16;
+  }
+  return false;
+}
+
+let hadLoneSurrogate: bool = false;
+
+/** Unescapes a valid string; returns where the output ends. A lone surrogate becomes U+FFFD. */
+function unescape(p: usize, end: usize, o: usize): usize {
+  hadLoneSurrogate = false;
+  while (p < end) {
+    const v = v128.load(p);
+    const mask = i8x16.bitmask(i8x16.eq(v, i8x16.splat(0x5c))) as u32;
+    v128.store(o, v);
+    let run: usize = mask == 0 ? 16 : (ctz(mask) as usize);
+    if (run > end - p) run = end - p;
+    p += run;
+    o += run;
+    while (p < end && load<u8>(p) == 0x5c) {
+      const c = load<u8>(p, 1) as u32;
+      p += 2;
+      if (c == 0x75) {
+        let cp = hex(p);
+        p += 4;
+        if ((cp & 0xfc00) == 0xd800 && p + 6 <= end && load<u16>(p) == 0x755c) {
+          const low = hex(p + 2);
+          if ((low & 0xfc00) == 0xdc00) {
+            cp = 0x10000 + ((cp & 0x3ff) << 10) + (low & 0x3ff);
+            p += 6;
+          }
+        }
+        if ((cp & 0xfffff800) == 0xd800) {
+          cp = 0xfffd;
+          hadLoneSurrogate = true;
+        }
+        o = writeUtf8(o, cp);
+      } else store<u8>(o++, unescaped(c) as u8);
+    }
+  }
+  return o;
+}
+
+// @ts-ignore: decorator
+@inline
+function unescaped(c: u32): u32 {
+  if (c == 0x6e) return 10;
+  if (c == 0x74) return 9;
+  if (c == 0x72) return 13;
+  if (c == 0x62) return 8;
+  if (c == 0x66) return 12;
+  return c;
+}
+
+function writeUtf8(o: usize, cp: u32): usize {
+  if (cp < 0x80) {
+    store<u8>(o, cp as u8);
+    return o + 1;
+  }
+  if (cp < 0x800) {
+    store<u8>(o, (0xc0 | (cp >> 6)) as u8);
+    store<u8>(o, (0x80 | (cp & 63)) as u8, 1);
+    return o + 2;
+  }
+  if (cp < 0x10000) {
+    store<u8>(o, (0xe0 | (cp >> 12)) as u8);
+    store<u8>(o, (0x80 | ((cp >> 6) & 63)) as u8, 1);
+    store<u8>(o, (0x80 | (cp & 63)) as u8, 2);
+    return o + 3;
+  }
+  store<u8>(o, (0xf0 | (cp >> 18)) as u8);
+  store<u8>(o, (0x80 | ((cp >> 12) & 63)) as u8, 1);
+  store<u8>(o, (0x80 | ((cp >> 6) & 63)) as u8, 2);
+  store<u8>(o, (0x80 | (cp & 63)) as u8, 3);
+  return o + 4;
+}

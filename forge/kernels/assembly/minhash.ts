@@ -1,0 +1,158 @@
+/** Word n-grams and MinHash signatures. Fast twin of `reference/minhash.ts`, which explains them. */
+import { normalize } from "./normal-form";
+
+const k1: u64 = 0x9e3779b97f4a7c15;
+const k2: u64 = 0xc2b2ae3d27d4eb4f;
+const base: u64 = 0x5851f42d4c957f2d;
+
+// @ts-ignore: decorator
+@inline
+function hashWord(p: usize, length: usize): u64 {
+  let h: u64 = (length as u64) * k2;
+  for (; length >= 8; length -= 8) {
+    h = rotl((h ^ load<u64>(p)) * k1, 29);
+    p += 8;
+  }
+  if (length != 0) {
+    const mask: u64 = ((1 as u64) << ((length as u64) << 3)) - 1;
+    h = rotl((h ^ (load<u64>(p) & mask)) * k1, 29);
+  }
+  return (h ^ (h >> 32)) * k2;
+}
+
+// @ts-ignore: decorator
+@inline
+function mix(x: u64): u64 {
+  x = (x ^ (x >> 32)) * k1;
+  x = (x ^ (x >> 29)) * k2;
+  return x ^ (x >> 32);
+}
+
+/**
+ * n-gram hashes of a normal form that ends at `end` (64 bits each, in order); returns where they end.
+ *
+ * `window` holds `words` hashes; `power` is `base ** (words - 1)`. Sixteen bytes after `end` are overwritten.
+ */
+function shinglesOf(p: usize, end: usize, words: i32, window: usize, power: u64, target: usize): usize {
+  // A sentinel ends the last word, so that the scan needs no bound.
+  v128.store(end, i8x16.splat(0x20));
+  const windowEnd = window + ((words as usize) << 3);
+  let slot = window;
+  let missing = words;
+  let sum: u64 = 0;
+  while (p < end) {
+    if (load<u8>(p) == 0x20) {
+      p++;
+      continue;
+    }
+    const start = p;
+    let spaces = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(0x20))) as u32;
+    while (spaces == 0) {
+      p += 16;
+      spaces = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(0x20))) as u32;
+    }
+    p += ctz(spaces) as usize;
+    const word = hashWord(start, p - start);
+    if (missing == 0) sum -= load<u64>(slot) * power;
+    else missing--;
+    store<u64>(slot, word);
+    slot += 8;
+    if (slot == windowEnd) slot = window;
+    sum = sum * base + word;
+    if (missing == 0) {
+      store<u64>(target, mix(sum));
+      target += 8;
+    }
+    p++;
+  }
+  return target;
+}
+
+function powerOfBase(exponent: i32): u64 {
+  let power: u64 = 1;
+  for (let i = 0; i < exponent; i++) power *= base;
+  return power;
+}
+
+/** n-gram hashes of each text. `scratch` holds three times the longest text; `target` eight bytes for each word. */
+export function shingleTexts(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  words: i32,
+  window: usize,
+  scratch: usize,
+  target: usize,
+  targetOffsets: usize,
+): void {
+  const power = powerOfBase(words - 1);
+  let o = target;
+  store<u32>(targetOffsets, 0);
+  for (let i: usize = 0; i < (length as usize); i++) {
+    const at = offsets + (i << 2);
+    const end = normalize(values + load<u32>(at), values + load<u32>(at, 4), scratch);
+    o = shinglesOf(scratch, end, words, window, power, o);
+    store<u32>(targetOffsets + (i << 2), ((o - target) >> 3) as u32, 4);
+  }
+}
+
+/**
+ * Signatures of each text. `hashes` (a multiple of 16, parameters padded to it) may exceed `kept`, which is written.
+ * `shingles` holds eight bytes for each word of the longest text, `minima` four bytes for each hash.
+ */
+export function signTexts(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  words: i32,
+  window: usize,
+  scratch: usize,
+  shingles: usize,
+  a: usize,
+  b: usize,
+  hashes: i32,
+  kept: i32,
+  minima: usize,
+  signatures: usize,
+  counts: usize,
+): void {
+  const power = powerOfBase(words - 1);
+  const bytes = (kept as usize) << 2;
+  for (let i: usize = 0; i < (length as usize); i++) {
+    const at = offsets + (i << 2);
+    const end = normalize(values + load<u32>(at), values + load<u32>(at, 4), scratch);
+    const shinglesEnd = shinglesOf(scratch, end, words, window, power, shingles);
+    minimaOf(shingles, shinglesEnd, a, b, (hashes as usize) << 2, minima);
+    memory.copy(signatures + i * bytes, minima, bytes);
+    store<u32>(counts + (i << 2), ((shinglesEnd - shingles) >> 3) as u32);
+  }
+}
+
+/** Minima of `a · x + b` modulo 2³², sixteen permutations at a time: four vectors stay in registers. */
+function minimaOf(start: usize, end: usize, a: usize, b: usize, bytes: usize, minima: usize): void {
+  for (let k: usize = 0; k < bytes; k += 64) {
+    const a0 = v128.load(a + k);
+    const a1 = v128.load(a + k, 16);
+    const a2 = v128.load(a + k, 32);
+    const a3 = v128.load(a + k, 48);
+    const b0 = v128.load(b + k);
+    const b1 = v128.load(b + k, 16);
+    const b2 = v128.load(b + k, 32);
+    const b3 = v128.load(b + k, 48);
+    let m0 = i32x4.splat(-1);
+    let m1 = m0;
+    let m2 = m0;
+    let m3 = m0;
+    for (let p = start; p < end; p += 8) {
+      const x = v128.load_splat<u32>(p);
+      m0 = i32x4.min_u(m0, i32x4.add(i32x4.mul(x, a0), b0));
+      m1 = i32x4.min_u(m1, i32x4.add(i32x4.mul(x, a1), b1));
+      m2 = i32x4.min_u(m2, i32x4.add(i32x4.mul(x, a2), b2));
+      m3 = i32x4.min_u(m3, i32x4.add(i32x4.mul(x, a3), b3));
+    }
+    v128.store(minima + k, m0);
+    v128.store(minima + k, m1, 16);
+    v128.store(minima + k, m2, 32);
+    v128.store(minima + k, m3, 48);
+  }
+}

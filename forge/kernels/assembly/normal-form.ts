@@ -1,0 +1,261 @@
+/** The normal form for deduplication. Fast twin of `reference/normal-form.ts`, which explains it. */
+import { sequenceLength } from "./utf8";
+
+const digitFlag: u32 = 1 << 28;
+const spaceFlag: u32 = 1 << 29;
+const markFlag: u32 = 1 << 30;
+const transparentFlag: u32 = 1 << 31;
+const caseIgnorable: u32 = 1 << 8;
+const cased: u32 = 1 << 7;
+
+/** Classes of ASCII: 0 other (copied as mapped), 1 letter, 2 digit, 3 space. The mapped byte is the low half. */
+const asciiTable: usize = memory.data(256);
+
+let normalIndex: usize = 0;
+let normalBlocks: usize = 0;
+let expansions: usize = 0;
+let propertyRows: usize = 0;
+let propertyIndex: usize = 0;
+let propertyBlocks: usize = 0;
+
+/** Pointers to the generated tables; called once, before any other function here. */
+export function setUnicodeTables(a: usize, b: usize, c: usize, d: usize, e: usize, f: usize): void {
+  normalIndex = a;
+  normalBlocks = b;
+  expansions = c;
+  propertyRows = d;
+  propertyIndex = e;
+  propertyBlocks = f;
+  for (let byte: u32 = 0; byte < 128; byte++) {
+    const entry = entryOf(byte);
+    let kind: u32 = 0;
+    if (entry & spaceFlag) kind = 3;
+    else if (entry & digitFlag) kind = 2;
+    else if ((byte | 0x20) - 0x61 < 26) kind = 1;
+    store<u8>(asciiTable + byte, kind as u8);
+  }
+}
+
+/** Size and code point of the last `read`. */
+let size: usize = 0;
+let codePoint: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function entryOf(cp: u32): u32 {
+  const block = load<u16>(normalIndex + (((cp >> 7) as usize) << 1)) as usize;
+  return load<u32>(normalBlocks + (((block << 7) + ((cp & 127) as usize)) << 2));
+}
+
+function propertiesOf(cp: u32): u32 {
+  const block = load<u16>(propertyIndex + (((cp >> 7) as usize) << 1)) as usize;
+  const row = load<u8>(propertyBlocks + (block << 7) + ((cp & 127) as usize)) as usize;
+  return load<u32>(propertyRows + (row << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function bits(p: usize): u32 {
+  return (load<u8>(p) as u32) & 0x3f;
+}
+
+function read(p: usize, end: usize): u32 {
+  const lead = load<u8>(p) as u32;
+  const length: i32 = lead < 0x80 ? 1 : sequenceLength(p, end);
+  if (length == 1) codePoint = lead;
+  else if (length == 2) codePoint = ((lead & 0x1f) << 6) | bits(p + 1);
+  else if (length == 3) codePoint = ((lead & 0xf) << 12) | (bits(p + 1) << 6) | bits(p + 2);
+  else if (length == 4) codePoint = ((lead & 7) << 18) | (bits(p + 1) << 12) | (bits(p + 2) << 6) | bits(p + 3);
+  else codePoint = 0xfffd;
+  size = (length < 0 ? -length : length) as usize;
+  return entryOf(codePoint);
+}
+
+/** Of two or three bytes; returns the end. */
+function writeCodePoint(o: usize, cp: u32): usize {
+  if (cp < 0x800) {
+    store<u8>(o, (0xc0 | (cp >> 6)) as u8);
+    store<u8>(o, (0x80 | (cp & 0x3f)) as u8, 1);
+    return o + 2;
+  }
+  store<u8>(o, (0xe0 | (cp >> 12)) as u8);
+  store<u8>(o, (0x80 | ((cp >> 6) & 0x3f)) as u8, 1);
+  store<u8>(o, (0x80 | (cp & 0x3f)) as u8, 2);
+  return o + 3;
+}
+
+/** Writes what the code point last read becomes. */
+function copyEntry(entry: u32, p: usize, o: usize): usize {
+  const length = ((entry >> 24) & 15) as usize;
+  if (codePoint - 0xac00 < 11172) {
+    const index = codePoint - 0xac00;
+    o = writeCodePoint(o, 0x1100 + index / 588);
+    o = writeCodePoint(o, 0x1161 + (index % 588) / 28);
+    return index % 28 != 0 ? writeCodePoint(o, 0x11a7 + (index % 28)) : o;
+  }
+  if (codePoint == 0xfffd) return writeCodePoint(o, codePoint);
+  if (length == 15) {
+    // Padding makes four bytes safe to read and to write.
+    store<u32>(o, load<u32>(p));
+    return o + size;
+  }
+  v128.store(o, v128.load(expansions + ((entry & 0xffffff) as usize)));
+  return o + length;
+}
+
+function skipDigits(p: usize, end: usize): usize {
+  while (p < end) {
+    const byte = load<u8>(p) as u32;
+    if (byte - 0x30 < 10) p++;
+    else if (byte < 0x80) break;
+    else if (read(p, end) & digitFlag) p += size;
+    else break;
+  }
+  return p;
+}
+
+function skipNumber(p: usize, end: usize): usize {
+  p = skipDigits(p, end);
+  if (p >= end) return p;
+  const lead = load<u8>(p);
+  if (lead != 0x2e && lead != 0x2c && lead < 0x80) return p;
+  read(p, end);
+  const cp = codePoint;
+  if (cp == 0x2e || cp == 0x2c || cp == 0x60c || cp == 0x66b || (cp >= 0x2396 && cp <= 0x2398)) {
+    const fraction = p + size;
+    const after = skipDigits(fraction, end);
+    if (after > fraction) return after;
+  }
+  return p;
+}
+
+function rankOf(entry: u32): u32 {
+  return load<u8>(expansions + ((entry & 0xffffff) as usize) - 1) as u32;
+}
+
+/** Where the output of the last `copyMarks` ends. */
+let marksEnd: usize = 0;
+
+function copyMarks(start: usize, end: usize, o: usize): usize {
+  let present: u64 = 0;
+  let stop = start;
+  while (stop < end) {
+    const entry = read(stop, end);
+    if (entry & markFlag) present |= (1 as u64) << (rankOf(entry) as u64);
+    else if (!(entry & transparentFlag)) break;
+    stop += size;
+  }
+  while (present != 0) {
+    const rank = ctz(present) as u32;
+    present &= present - 1;
+    for (let p = start; p < stop; p += size) {
+      const entry = read(p, end);
+      if (entry & markFlag && rankOf(entry) == rank) o = copyEntry(entry, p, o);
+    }
+  }
+  marksEnd = o;
+  return stop;
+}
+
+function isFinalSigma(at: usize, start: usize, end: usize): bool {
+  let before = at;
+  let isCased = false;
+  while (before > start) {
+    do before--;
+    while (before > start && (load<u8>(before) & 0xc0) == 0x80);
+    read(before, end);
+    const properties = propertiesOf(codePoint);
+    if (properties & caseIgnorable) continue;
+    isCased = (properties & cased) != 0;
+    break;
+  }
+  if (!isCased) return false;
+  let after = at + 2;
+  while (after < end) {
+    read(after, end);
+    const properties = propertiesOf(codePoint);
+    after += size;
+    if (properties & caseIgnorable) continue;
+    return (properties & cased) == 0;
+  }
+  return true;
+}
+
+/** Normalises `[start, end)` into `target`, which holds three times as much; returns where the output ends. */
+export function normalize(start: usize, end: usize, target: usize): usize {
+  let p = start;
+  let o = target;
+  let spacePending = false;
+  while (p < end) {
+    const lead = load<u8>(p) as u32;
+    const kind: u32 = lead < 0x80 ? (load<u8>(asciiTable + lead) as u32) : 4;
+    if (kind == 3) {
+      spacePending = true;
+      p++;
+      continue;
+    }
+    if (kind < 4) {
+      // A store that may be undone costs less than a branch that may be mispredicted.
+      store<u8>(o, 0x20);
+      o += (spacePending && o > target ? 1 : 0) as usize;
+      spacePending = false;
+      if (kind == 1) {
+        const lower = v128.or(v128.load(p), i8x16.splat(0x20));
+        const letters = i8x16.lt_u(i8x16.sub(lower, i8x16.splat(0x61)), i8x16.splat(26));
+        v128.store(o, lower);
+        let run = ctz(~(i8x16.bitmask(letters) as u32)) as usize;
+        const rest = end - p;
+        if (run > rest) run = rest;
+        p += run;
+        o += run;
+      } else if (kind == 2) {
+        store<u8>(o++, 0x30);
+        p = skipNumber(p, end);
+      } else {
+        store<u8>(o++, lead as u8);
+        p++;
+      }
+      continue;
+    }
+    const entry = read(p, end);
+    if (entry & spaceFlag) {
+      spacePending = true;
+      p += size;
+      continue;
+    }
+    if (spacePending && o > target) store<u8>(o++, 0x20);
+    spacePending = false;
+    if (entry & digitFlag) {
+      store<u8>(o++, 0x30);
+      p = skipNumber(p, end);
+    } else if (entry & markFlag) {
+      p = copyMarks(p, end, o);
+      o = marksEnd;
+    } else if (codePoint == 0x3a3) {
+      o = writeCodePoint(o, isFinalSigma(p, start, end) ? 0x3c2 : 0x3c3);
+      p += 2;
+    } else {
+      o = copyEntry(entry, p, o);
+      p += size;
+    }
+  }
+  while (o > target && load<u8>(o - 1) == 0x20) o--;
+  return o;
+}
+
+/** Normalises a column; `target` holds three times its bytes. */
+export function normalizeTexts(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  target: usize,
+  targetOffsets: usize,
+): void {
+  let o = target;
+  store<u32>(targetOffsets, 0);
+  for (let i: usize = 0; i < (length as usize); i++) {
+    const at = offsets + (i << 2);
+    o = normalize(values + load<u32>(at), values + load<u32>(at, 4), o);
+    store<u32>(targetOffsets + (i << 2), (o - target) as u32, 4);
+  }
+}

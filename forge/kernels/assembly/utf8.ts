@@ -1,0 +1,92 @@
+/** UTF-8: find what is invalid, repair it, count code points. Fast twin of `reference/utf8.ts`. */
+
+/** Bytes of the valid sequence at `p`, or minus the length of the maximal invalid subpart there. Reads below `end`. */
+export function sequenceLength(p: usize, end: usize): i32 {
+  const lead = load<u8>(p) as u32;
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return -1;
+  const length: i32 = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  const low: u32 = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const high: u32 = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (p + 1 >= end) return -1;
+  const second = load<u8>(p, 1) as u32;
+  if (second < low || second > high) return -1;
+  if (length == 2) return 2;
+  if (p + 2 >= end || (load<u8>(p, 2) & 0xc0) != 0x80) return -2;
+  if (length == 3) return 3;
+  if (p + 3 >= end || (load<u8>(p, 3) & 0xc0) != 0x80) return -3;
+  return 4;
+}
+
+/** First invalid sequence of `[p, end)`, or `end`. */
+export function findInvalid(p: usize, end: usize): usize {
+  while (p < end) {
+    const mask = i8x16.bitmask(v128.load(p)) as u32;
+    if (mask == 0) {
+      p += 16;
+      continue;
+    }
+    p += ctz(mask) as usize;
+    // Stay in the scalar loop as long as the text is not ASCII.
+    while (p < end && load<u8>(p) >= 0x80) {
+      const length = sequenceLength(p, end);
+      if (length < 0) return p;
+      p += length as usize;
+    }
+  }
+  return end;
+}
+
+/** Offset of the first invalid sequence, or -1. */
+export function findInvalidUtf8(source: usize, length: usize): i32 {
+  const at = findInvalid(source, source + length);
+  return at >= source + length ? -1 : (at - source) as i32;
+}
+
+let replacements: i32 = 0;
+export function replacementCount(): i32 {
+  return replacements;
+}
+
+/** Repairs into `target`, which holds three times `length`; returns the bytes written. */
+export function repairUtf8(source: usize, length: usize, target: usize): usize {
+  const end = source + length;
+  let p = source;
+  let o = target;
+  replacements = 0;
+  while (p < end) {
+    const stop = findInvalid(p, end);
+    if (stop > p) {
+      const valid = (stop < end ? stop : end) - p;
+      memory.copy(o, p, valid);
+      o += valid;
+      p += valid;
+    }
+    if (p < end) {
+      store<u8>(o, 0xef);
+      store<u8>(o, 0xbf, 1);
+      store<u8>(o, 0xbd, 2);
+      o += 3;
+      replacements++;
+      p += (-sequenceLength(p, end)) as usize;
+    }
+  }
+  return o - target;
+}
+
+/** Writes the code points of each text. */
+export function countCodePoints(values: usize, offsets: usize, length: i32, counts: usize): void {
+  for (let i = 0; i < length; i++) {
+    const at = (i as usize) << 2;
+    let p = values + load<u32>(offsets + at);
+    const end = values + load<u32>(offsets + at, 4);
+    let count = 0;
+    while (p + 16 <= end) {
+      // As signed bytes, continuations are those below -64.
+      count += 16 - popcnt(i8x16.bitmask(i8x16.lt_s(v128.load(p), i8x16.splat(-64))));
+      p += 16;
+    }
+    for (; p < end; p++) if ((load<u8>(p) & 0xc0) != 0x80) count++;
+    store<i32>(counts + at, count);
+  }
+}

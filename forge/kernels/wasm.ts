@@ -1,0 +1,216 @@
+/** The text kernels through WebAssembly: each call sizes its buffers, copies in, runs, copies out. */
+import type { KernelInstance, PlacedColumn } from "./instance.ts";
+import { minHashParameters } from "./reference/minhash.ts";
+import { bandKeys, jaccard, toShingleSets } from "./similarity.ts";
+import type {
+  JsonColumn,
+  JsonLineFault,
+  JsonLines,
+  JsonLinesOptions,
+  MinHashOptions,
+  MinHashSignatures,
+  QuarantinedLine,
+  RepairedUtf8,
+  ShingleSequences,
+  TextColumn,
+  TextKernels,
+} from "./types.ts";
+
+/** In the order of the codes of `assembly/jsonl.ts`. */
+const faults: readonly JsonLineFault[] = ["too-long", "invalid-utf8", "invalid-json", "not-an-object"];
+
+/** No code point's normal form is more than three times as long. */
+const maxGrowth = 3;
+
+export function wasmKernels(instance: KernelInstance): TextKernels {
+  const { exports } = instance;
+  const shingles = (column: TextColumn, shingleWords: number): ShingleSequences =>
+    shinglesOf(instance, column, shingleWords);
+  return {
+    implementation: "wasm",
+    findInvalidUtf8(bytes) {
+      instance.beginBatch();
+      return exports.findInvalidUtf8(instance.place(bytes), bytes.length);
+    },
+    repairUtf8: (bytes) => repair(instance, bytes),
+    countCodePoints(column) {
+      instance.beginBatch();
+      const { values, offsets, length } = instance.placeColumn(column);
+      const counts = instance.allocate(4 * length);
+      exports.countCodePoints(values, offsets, length, counts);
+      return instance.readUint32(counts, length);
+    },
+    extractJsonLines: (chunk, options) => extract(instance, chunk, options),
+    normalizeForDedup(column) {
+      instance.beginBatch();
+      const { values, offsets, length, bytes } = instance.placeColumn(column);
+      const target = instance.allocate(maxGrowth * bytes);
+      const targetOffsets = instance.allocate(4 * (length + 1));
+      exports.normalizeTexts(values, offsets, length, target, targetOffsets);
+      const made = instance.readInt32(targetOffsets, length + 1);
+      return { values: instance.read(target, made[length] as number), offsets: made, length };
+    },
+    hashTexts(column, seed = 0) {
+      instance.beginBatch();
+      const { values, offsets, length } = instance.placeColumn(column);
+      const hashes = instance.allocate(16 * length);
+      exports.hashTexts(values, offsets, length, seed, hashes);
+      return instance.read(hashes, 16 * length);
+    },
+    hashLines(column, seed = 0) {
+      instance.beginBatch();
+      const { values, offsets, length, bytes } = instance.placeColumn(column);
+      const hashes = instance.allocate(16 * (exports.countLineFeeds(values, bytes) + length));
+      const lineOffsets = instance.allocate(4 * (length + 1));
+      exports.hashLines(values, offsets, length, seed, hashes, lineOffsets);
+      const made = instance.readInt32(lineOffsets, length + 1);
+      return { hashes: instance.read(hashes, 16 * (made[length] as number)), offsets: made };
+    },
+    signMinHash: (column, options) => sign(instance, column, options),
+    bandKeys,
+    shingles,
+    shingleSets: (column, shingleWords) => toShingleSets(shingles(column, shingleWords)),
+    jaccard,
+  };
+}
+
+function repair(instance: KernelInstance, bytes: Uint8Array): RepairedUtf8 {
+  const { exports } = instance;
+  instance.beginBatch();
+  const source = instance.place(bytes);
+  if (exports.findInvalidUtf8(source, bytes.length) < 0) return { bytes, replacements: 0 };
+  const target = instance.allocate(3 * bytes.length);
+  const written = exports.repairUtf8(source, bytes.length, target);
+  return { bytes: instance.read(target, written), replacements: exports.replacementCount() };
+}
+
+function extract(instance: KernelInstance, chunk: Uint8Array, options: JsonLinesOptions): JsonLines {
+  const { maxRecordBytes, final } = options;
+  const fields = [...new Set(options.fields)];
+  const { exports } = instance;
+  instance.beginBatch();
+  const source = instance.place(chunk);
+  // Ends every scan; it lies in the block's padding.
+  instance.memory()[source + chunk.length] = 10;
+  const lines = exports.jsonLineBound(source, chunk.length);
+  const names = fields.map((field) => Buffer.from(field));
+  const table = instance.place(Uint32Array.from(names.flatMap((name) => [instance.place(name), name.length])));
+  const cells = instance.allocate(12 * lines * fields.length);
+  const recordOffsets = instance.allocate(4 * lines);
+  const faultTable = instance.allocate(12 * lines);
+  const depths = instance.allocate(chunk.length);
+  const spare = instance.allocate(chunk.length);
+  exports.scanJsonLines(
+    source,
+    chunk.length,
+    final ? 1 : 0,
+    Math.min(maxRecordBytes, 0xffff_ffff),
+    table,
+    fields.length,
+    cells,
+    recordOffsets,
+    faultTable,
+    depths,
+    spare,
+  );
+  const length = exports.jsonRecordCount();
+  const values = instance.allocate(chunk.length);
+  const offsets = instance.allocate(4 * (length + 1));
+  const states = instance.allocate(length);
+  const columns = new Map<string, JsonColumn>();
+  for (const [i, field] of fields.entries()) {
+    const bytes = exports.gatherColumn(cells, i, values, offsets, states);
+    columns.set(field, {
+      values: instance.read(values, bytes),
+      offsets: instance.readInt32(offsets, length + 1),
+      length,
+      states: instance.read(states, length),
+    });
+  }
+  return {
+    length,
+    columns,
+    recordOffsets: instance.readInt32(recordOffsets, length),
+    quarantined: readFaults(instance, faultTable),
+    consumed: exports.jsonConsumed(),
+  };
+}
+
+function readFaults(instance: KernelInstance, table: number): QuarantinedLine[] {
+  const rows = instance.readUint32(table, 3 * instance.exports.jsonQuarantinedCount());
+  const lines: QuarantinedLine[] = [];
+  for (let i = 0; i < rows.length; i += 3) {
+    const reason = faults[rows[i + 2] as number] as JsonLineFault;
+    lines.push({ byteOffset: rows[i] as number, byteLength: rows[i + 1] as number, reason });
+  }
+  return lines;
+}
+
+/** Words of a text: each but the last needs a byte and a space. */
+function wordBound(bytes: number, texts: number): number {
+  return Math.ceil(bytes / 2) + texts;
+}
+
+function shinglesOf(instance: KernelInstance, column: TextColumn, shingleWords: number): ShingleSequences {
+  const { exports } = instance;
+  instance.beginBatch();
+  const placed = instance.placeColumn(column);
+  const { values, offsets, length, bytes } = placed;
+  const { window, scratch } = workspace(instance, placed, shingleWords);
+  const target = instance.allocate(8 * wordBound(bytes, length));
+  const targetOffsets = instance.allocate(4 * (length + 1));
+  exports.shingleTexts(values, offsets, length, shingleWords, window, scratch, target, targetOffsets);
+  const made = instance.readInt32(targetOffsets, length + 1);
+  return { hashes: instance.readUint32(target, 2 * (made[length] as number)), offsets: made };
+}
+
+function sign(instance: KernelInstance, column: TextColumn, options: MinHashOptions = {}): MinHashSignatures {
+  const { shingleWords = 5, bands = 14, rows = 8, seed = 1 } = options;
+  const { exports } = instance;
+  const count = bands * rows;
+  const padded = Math.ceil(count / 16) * 16;
+  const parameters = minHashParameters(seed, count);
+  instance.beginBatch();
+  const placed = instance.placeColumn(column);
+  const { window, scratch } = workspace(instance, placed, shingleWords);
+  const shingles = instance.allocate(8 * wordBound(placed.longest, 1));
+  const a = instance.place(padTo(parameters.a, padded));
+  const b = instance.place(padTo(parameters.b, padded));
+  const minima = instance.allocate(4 * padded);
+  const signatures = instance.allocate(4 * count * placed.length);
+  const counts = instance.allocate(4 * placed.length);
+  exports.signTexts(
+    placed.values,
+    placed.offsets,
+    placed.length,
+    shingleWords,
+    window,
+    scratch,
+    shingles,
+    a,
+    b,
+    padded,
+    count,
+    minima,
+    signatures,
+    counts,
+  );
+  return {
+    signatures: instance.readUint32(signatures, count * placed.length),
+    shingleCounts: instance.readUint32(counts, placed.length),
+  };
+}
+
+function workspace(
+  instance: KernelInstance,
+  { longest }: PlacedColumn,
+  shingleWords: number,
+): { readonly window: number; readonly scratch: number } {
+  return { window: instance.allocate(8 * shingleWords), scratch: instance.allocate(maxGrowth * longest) };
+}
+
+function padTo(array: Uint32Array, length: number): Uint32Array {
+  const padded = new Uint32Array(length);
+  padded.set(array);
+  return padded;
+}
