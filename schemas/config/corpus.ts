@@ -104,7 +104,7 @@ export const repairConfigSchema = z.strictObject({
   whitespace: z
     .boolean()
     .default(true)
-    .describe("CR LF and CR to LF, no blanks at line ends, at most two empty lines in a row, none around the text."),
+    .describe("Line separators to LF, no blanks at line ends, at most two empty lines in a row, none around the text."),
 });
 export type RepairConfig = z.infer<typeof repairConfigSchema>;
 

@@ -47,7 +47,7 @@ export const gopherQualityFilterSchema = z.strictObject({
     .min(0)
     .nullable()
     .default(2)
-    .describe("Least occurrences of the, be, to, of, and, that, have, with."),
+    .describe("How many of the words the, be, to, of, and, that, have, with must occur."),
 });
 export type GopherQualityFilterConfig = z.infer<typeof gopherQualityFilterSchema>;
 
@@ -89,8 +89,7 @@ export type C4FilterConfig = z.infer<typeof c4FilterSchema>;
 export const finewebFilterSchema = z.strictObject({
   filter: z.literal("fineweb"),
   minPunctuatedLines: fraction(0.12, "Least part of lines that end in punctuation."),
-  maxShortLines: fraction(0.67, "Greatest part of lines that are short."),
-  shortLineCharacters: z.literal(30).default(30).describe("A line of at most so many characters is short."),
+  maxShortLines: fraction(0.67, "Greatest part of lines that have at most 30 characters."),
   maxDuplicateLineCharacters: fraction(0.01, "Greatest part of characters in repeated lines."),
   maxNewlinesPerWord: z.number().min(0).nullable().default(0.3).describe("Most line feeds per word."),
 });

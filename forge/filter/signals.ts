@@ -1,0 +1,88 @@
+/**
+ * Signals: what the rules compare with their limits, one 32-bit float a document and signal.
+ *
+ * They are stored beside the documents under these names, so that a changed limit can be applied without the text. So
+ * the rules compare the stored precision, too: a limit is rounded to 32 bits before it is compared.
+ */
+import { filterStatisticNames, type FilterStatistics } from "../kernels/filter-statistics.ts";
+
+type Counts = Readonly<Record<(typeof filterStatisticNames)[number], number>>;
+
+const part = (count: number, of: number): number => (of === 0 ? 0 : count / of);
+
+/** Each signal as a function of the counts; denominators are datatrove's. */
+const definitions = {
+  characters: (c: Counts) => c.characters,
+  words: (c: Counts) => c.words,
+  /** Words that are not punctuation alone. */
+  plainWords: (c: Counts) => c.plainWords,
+  meanWordLength: (c: Counts) => part(c.plainWordCharacters, c.plainWords),
+  hashesPerWord: (c: Counts) => part(c.hashes, c.words),
+  ellipsesPerWord: (c: Counts) => part(c.ellipses, c.words),
+  bulletLines: (c: Counts) => part(c.bulletLines, c.lines),
+  ellipsisLines: (c: Counts) => part(c.ellipsisLines, c.lines),
+  alphabeticWords: (c: Counts) => part(c.alphabeticWords, c.words),
+  stopWords: (c: Counts) => c.stopWords,
+  duplicateParagraphs: (c: Counts) => part(c.duplicateParagraphs, c.paragraphs),
+  duplicateParagraphCharacters: (c: Counts) => part(c.duplicateParagraphCharacters, c.characters),
+  duplicateLines: (c: Counts) => part(c.duplicatePieces, c.pieces),
+  duplicateLineCharacters: (c: Counts) => part(c.duplicatePieceCharacters, c.characters),
+  top2Gram: (c: Counts) => part(c.top2GramCharacters, c.characters),
+  top3Gram: (c: Counts) => part(c.top3GramCharacters, c.characters),
+  top4Gram: (c: Counts) => part(c.top4GramCharacters, c.characters),
+  duplicate5Grams: (c: Counts) => part(c.duplicate5GramCharacters, c.characters),
+  duplicate6Grams: (c: Counts) => part(c.duplicate6GramCharacters, c.characters),
+  duplicate7Grams: (c: Counts) => part(c.duplicate7GramCharacters, c.characters),
+  duplicate8Grams: (c: Counts) => part(c.duplicate8GramCharacters, c.characters),
+  duplicate9Grams: (c: Counts) => part(c.duplicate9GramCharacters, c.characters),
+  duplicate10Grams: (c: Counts) => part(c.duplicate10GramCharacters, c.characters),
+  /** Lines that are not blank. */
+  fullLines: (c: Counts) => c.fullLines,
+  punctuatedLines: (c: Counts) => part(c.terminatedLines, c.fullLines),
+  shortLines: (c: Counts) => part(c.shortLines, c.fullLines),
+  /** FineWeb's: blank lines do not count, line feeds are not characters. */
+  duplicateFullLineCharacters: (c: Counts) => part(c.duplicateLineCharacters, c.characters - c.newlines),
+  newlinesPerWord: (c: Counts) => part(c.newlines, c.words),
+} as const satisfies Record<string, (counts: Counts) => number>;
+
+export type TextSignalName = keyof typeof definitions;
+
+/** Signals that depend on the text alone. */
+export const textSignalNames = Object.keys(definitions) as readonly TextSignalName[];
+
+/** Signals of C4's line rules. */
+export const c4SignalNames = ["c4Sentences", "c4DroppedLines"] as const;
+export type C4SignalName = (typeof c4SignalNames)[number];
+
+/** Prefix of the text signals measured after C4 dropped lines. */
+export const editedPrefix = "edited_";
+
+export type TextSignals = Readonly<Record<TextSignalName, number>>;
+
+/** Columns of text signals, NaN where a document was not measured. */
+export type TextSignalColumns = Readonly<Record<TextSignalName, Float32Array>>;
+
+/** Empty columns for a batch. */
+export function textSignalColumns(length: number): TextSignalColumns {
+  return Object.fromEntries(
+    textSignalNames.map((name) => [name, new Float32Array(length).fill(Number.NaN)]),
+  ) as TextSignalColumns;
+}
+
+/** Turns counts into signals: row `i` of the statistics belongs to row `rows[i]` of the columns. */
+export function fillTextSignals(
+  columns: TextSignalColumns,
+  statistics: FilterStatistics,
+  rows: ArrayLike<number>,
+): void {
+  const counts = Object.fromEntries(filterStatisticNames.map((name) => [name, 0])) as Record<keyof Counts, number>;
+  for (let i = 0; i < rows.length; i++) {
+    for (const name of filterStatisticNames) counts[name] = statistics[name][i] as number;
+    for (const name of textSignalNames) columns[name][rows[i] as number] = definitions[name](counts);
+  }
+}
+
+/** The signals of one row. */
+export function textSignalsOf(columns: TextSignalColumns, row: number): TextSignals {
+  return Object.fromEntries(textSignalNames.map((name) => [name, columns[name][row] as number])) as TextSignals;
+}
