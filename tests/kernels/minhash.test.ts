@@ -24,7 +24,7 @@ function pairs(count: number, shared: number, own: number, seed: number): string
     const tag = `p${letters(pair)}z`;
     const common = words(`${tag}c`, 0, shared);
     for (const side of ["l", "r"]) {
-      texts.push((stream.shuffle([...common, ...words(`${tag}${side}`, 0, own)]) as string[]).join(" "));
+      texts.push(stream.shuffle([...common, ...words(`${tag}${side}`, 0, own)]).join(" "));
     }
   }
   return texts;

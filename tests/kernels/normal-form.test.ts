@@ -7,8 +7,8 @@ const punctuation = new Set(
   "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»",
 );
 const isControl = (code: number): boolean => code < 32 || (code >= 127 && code < 160);
-/** What CPython's str.isspace holds for. */
-const pythonSpace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+/** What CPython's str.isspace holds for, less the control characters, which are spaces by then. */
+const pythonSpace = /[\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
 
 /** `simplify_text` over JavaScript strings: slow, by other means than the kernels. */
 function simplifyText(text: string): string {

@@ -38,5 +38,5 @@ export function propertiesOf(codePoint: number): number {
 /** Inflates into a buffer of its own, so that wider views are aligned. */
 function inflate(text: string): ArrayBuffer {
   const bytes = inflateRawSync(Buffer.from(text, "base64"));
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }

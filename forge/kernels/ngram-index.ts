@@ -1,0 +1,147 @@
+/**
+ * Membership of word n-grams, for decontamination: which n-grams of a text stand in an evaluation set, and in which item.
+ *
+ * The table lies in one SharedArrayBuffer: filled once, then read by every worker thread. A small bitmap in front of it
+ * answers most look-ups, since most text is clean. Hashes of texts come from `TextKernels.shingles`, so both sides see
+ * the normal form. Memory: `planNgramIndex`; about 170 MB for 10⁷ n-grams and 1.3 GB for 10⁸.
+ *
+ * An entry keeps 32 bits of the hash beside its slot: a clean n-gram that passes the bitmap (8 % at most) is mistaken
+ * with a probability of about 10⁻⁹. Nothing is ever missed.
+ */
+import { assert } from "../base/errors.ts";
+import type { ShingleSequences } from "./types.ts";
+
+export interface NgramIndexPlan {
+  /** Most distinct n-grams. */
+  readonly capacity: number;
+  readonly filterBits: number;
+  readonly slots: number;
+  readonly bytes: number;
+}
+
+/** Sizes of an index; all of its memory, held once for all threads. */
+export function planNgramIndex(capacity: number): NgramIndexPlan {
+  assert(Number.isInteger(capacity) && capacity >= 1 && capacity <= 2 ** 30, "capacity of an n-gram index");
+  const filterBits = Math.max(32, powerOfTwo(8 * capacity));
+  const slots = powerOfTwo(Math.ceil(capacity * 1.25));
+  return { capacity, filterBits, slots, bytes: 4 * headerWords + filterBits / 8 + 8 * slots };
+}
+
+/** Hits of a column, in order. */
+export interface NgramHits {
+  /** Index of the text. */
+  readonly texts: Int32Array;
+  /** Index of the n-gram within its text. */
+  readonly positions: Int32Array;
+  /** Item that the n-gram was first added for. */
+  readonly items: Uint32Array;
+}
+
+/** Words before the bitmap: log₂ of its bits, log₂ of the slots, n-grams held, capacity. */
+const headerWords = 4;
+
+export class NgramIndex {
+  /** Hand this to another thread and open it there with `NgramIndex.open`. */
+  readonly shared: SharedArrayBuffer;
+  private readonly header: Uint32Array;
+  private readonly filter: Uint32Array;
+  /** Two words a slot: upper half of the hash, item + 1; an item of 0 is a free slot. */
+  private readonly slots: Uint32Array;
+  private readonly filterShift: number;
+  private readonly slotMask: number;
+
+  private constructor(shared: SharedArrayBuffer) {
+    this.shared = shared;
+    this.header = new Uint32Array(shared, 0, headerWords);
+    const [filterLog = 0, slotLog = 0] = this.header;
+    const filterWords = 2 ** filterLog / 32;
+    this.filter = new Uint32Array(shared, 4 * headerWords, filterWords);
+    this.slots = new Uint32Array(shared, 4 * (headerWords + filterWords), 2 * 2 ** slotLog);
+    this.filterShift = 32 - Math.min(filterLog, 32);
+    this.slotMask = 2 ** slotLog - 1;
+  }
+
+  static create(capacity: number): NgramIndex {
+    const { filterBits, slots, bytes } = planNgramIndex(capacity);
+    const shared = new SharedArrayBuffer(bytes);
+    new Uint32Array(shared).set([Math.log2(filterBits), Math.log2(slots), 0, capacity]);
+    return new NgramIndex(shared);
+  }
+
+  /** An index that another thread made. Read it only after its maker has finished. */
+  static open(shared: SharedArrayBuffer): NgramIndex {
+    return new NgramIndex(shared);
+  }
+
+  /** Distinct n-grams held. */
+  get size(): number {
+    return this.header[2] as number;
+  }
+
+  /**
+   * Adds the n-grams of texts; `items[i]` names text `i` (below 2³² - 1). An n-gram keeps the first item it came with.
+   *
+   * One thread at a time. Exceeding the capacity is a bug of the caller, who counts first.
+   */
+  add({ hashes, offsets }: ShingleSequences, items: ArrayLike<number>): void {
+    for (let text = 0; text + 1 < offsets.length; text++) {
+      for (let at = offsets[text] as number; at < (offsets[text + 1] as number); at++) {
+        this.insert(hashes[2 * at] as number, hashes[2 * at + 1] as number, items[text] as number);
+      }
+    }
+  }
+
+  /** Every n-gram of the texts that the index holds. */
+  lookup({ hashes, offsets }: ShingleSequences): NgramHits {
+    const { filter, filterShift } = this;
+    const texts: number[] = [];
+    const positions: number[] = [];
+    const items: number[] = [];
+    const length = offsets.length - 1;
+    for (let text = 0; text < length; text++) {
+      const start = offsets[text] as number;
+      const end = offsets[text + 1] as number;
+      for (let at = start; at < end; at++) {
+        const high = hashes[2 * at + 1] as number;
+        const bit = high >>> filterShift;
+        if ((((filter[bit >>> 5] as number) >>> (bit & 31)) & 1) === 0) continue;
+        const item = this.find(hashes[2 * at] as number, high);
+        if (item < 0) continue;
+        texts.push(text);
+        positions.push(at - start);
+        items.push(item);
+      }
+    }
+    return { texts: Int32Array.from(texts), positions: Int32Array.from(positions), items: Uint32Array.from(items) };
+  }
+
+  /** Item of an n-gram, or -1. */
+  private find(low: number, high: number): number {
+    const { slots, slotMask } = this;
+    for (let slot = low & slotMask; ; slot = (slot + 1) & slotMask) {
+      const item = slots[2 * slot + 1] as number;
+      if (item === 0) return -1;
+      if (slots[2 * slot] === high) return item - 1;
+    }
+  }
+
+  private insert(low: number, high: number, item: number): void {
+    const { slots, slotMask, header, filter } = this;
+    let slot = low & slotMask;
+    while (slots[2 * slot + 1] !== 0) {
+      if (slots[2 * slot] === high) return;
+      slot = (slot + 1) & slotMask;
+    }
+    assert(this.size < (header[3] as number), "an n-gram index has room for what is added");
+    slots[2 * slot] = high;
+    slots[2 * slot + 1] = item + 1;
+    header[2] = this.size + 1;
+    const bit = high >>> this.filterShift;
+    filter[bit >>> 5] = (filter[bit >>> 5] as number) | (1 << (bit & 31));
+  }
+}
+
+/** The least power of two not below `value`. */
+function powerOfTwo(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
+}
