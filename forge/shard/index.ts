@@ -4,6 +4,7 @@
  * The trainer's way in is `openTokenShards`. Writers are atomic and deterministic: equal input, equal bytes.
  */
 export { parquetColumns, writeDocuments } from "./documents.ts";
+export { exportTokens, tokenExportFormats, type ExportedTokens, type TokenExportFormat } from "./export-tokens.ts";
 export { openTokenShards, type SharedTokenMetadata, type TokenShards } from "./open.ts";
 export { orderKeys, validationFlags, type OrderKeys } from "./order.ts";
 export {
