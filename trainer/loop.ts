@@ -107,14 +107,26 @@ export async function* train(
     const batch = batchOf(step);
     const learningRate = learningRateAt(schedule, step + 1);
     const { beta1, beta2, epsilon, weightDecay, clipNorm } = config.optimizer;
-    const result = await backend.step(batch, { t: step + 1, learningRate, beta1, beta2, epsilon, weightDecay, clipNorm });
+    const result = await backend.step(batch, {
+      t: step + 1,
+      learningRate,
+      beta1,
+      beta2,
+      epsilon,
+      weightDecay,
+      clipNorm,
+    });
     step++;
     tokens += batch.rows * batch.length;
     skipped = result.skipped ? skipped + 1 : 0;
     if (skipped >= maxSkippedSteps) {
-      throw new GateError("training-diverged", `The gradient was not finite in ${skipped} steps in a row, up to step ${step}`, {
-        hint: "Lower optimizer.learningRate; the last checkpoint is from before.",
-      });
+      throw new GateError(
+        "training-diverged",
+        `The gradient was not finite in ${skipped} steps in a row, up to step ${step}`,
+        {
+          hint: "Lower optimizer.learningRate; the last checkpoint is from before.",
+        },
+      );
     }
     if (!result.skipped) {
       recent.push(result.loss);

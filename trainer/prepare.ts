@@ -11,7 +11,13 @@ import { specialTokens } from "../schemas/record/chat.ts";
 import type { TrainConfig } from "../schemas/config/train.ts";
 import type { BackendOptions } from "./backends/index.ts";
 import { findCheckpoint, readCheckpoint, type Checkpoint } from "./checkpoint/index.ts";
-import { createAnswerSamples, createWindows, readConversations, readTokenBytes, type SampleSource } from "./data/index.ts";
+import {
+  createAnswerSamples,
+  createWindows,
+  readConversations,
+  readTokenBytes,
+  type SampleSource,
+} from "./data/index.ts";
 import { describeGpt2, type ModelSpec } from "./model/index.ts";
 import { planTraining, stepsOf, type TrainingPlan } from "./plan/index.ts";
 
@@ -134,7 +140,9 @@ async function openTokens(path: string, model: ModelSpec, tokenizer: Tokenizer):
     return createWindows(values, model.sizes.context, `the ${split} shards of ${path}`);
   };
   const train = await open("train");
-  const notes = [`${train.unusedTokens} tokens at the end of the stream are too few for a window of ${model.sizes.context}`];
+  const notes = [
+    `${train.unusedTokens} tokens at the end of the stream are too few for a window of ${model.sizes.context}`,
+  ];
   const validation = await open("validation").catch((error: unknown) => {
     // A small corpus may have no validation split, or less than one window of it; then no loss is measured on it.
     if (!(error instanceof DataError && ["too-few-tokens", "token-shards-missing"].includes(error.code))) throw error;

@@ -32,7 +32,8 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
   const { reporter = silentReporter, signal, force = false } = options;
   await using _lock = await lockFolder(config.out, signal === undefined ? {} : { signal });
   if (force) {
-    for (const name of ["checkpoints", "events.ndjson"]) await rm(join(config.out, name), { recursive: true, force: true });
+    for (const name of ["checkpoints", "events.ndjson"])
+      await rm(join(config.out, name), { recursive: true, force: true });
   }
   const run = await prepareRun(config);
   for (const message of run.notes) reporter({ type: "note", message });
@@ -67,7 +68,10 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
           };
           reporter({ type: "stage-progress", stage, done: event.step, total: run.plan.steps, unit: "steps", figures });
           if (event.skipped) {
-            reporter({ type: "warning", message: `step ${event.step}: the gradient was not finite, the weights were left alone` });
+            reporter({
+              type: "warning",
+              message: `step ${event.step}: the gradient was not finite, the weights were left alone`,
+            });
           }
           break;
         }
@@ -112,7 +116,9 @@ export async function runTraining(config: TrainConfig, options: RunOptions = {})
 }
 
 /** Appends events to `events.ndjson`, some at a time; the file is a log, never read back by the run. */
-async function openEventFile(folder: string): Promise<{ write(event: TrainEvent): Promise<void>; close(): Promise<void> }> {
+async function openEventFile(
+  folder: string,
+): Promise<{ write(event: TrainEvent): Promise<void>; close(): Promise<void> }> {
   const path = join(folder, "events.ndjson");
   await mkdir(folder, { recursive: true });
   let pending: string[] = [];

@@ -6,7 +6,12 @@ const positive = z.number().positive();
 export const trainConfigSchema = z
   .strictObject({
     out: z.string().describe("Folder of the run: checkpoints, events.ndjson."),
-    seed: z.int().min(0).max(0xffff_ffff).default(1).describe("Seed of the initial weights, the order of samples and splits."),
+    seed: z
+      .int()
+      .min(0)
+      .max(0xffff_ffff)
+      .default(1)
+      .describe("Seed of the initial weights, the order of samples and splits."),
     from: z
       .string()
       .optional()
@@ -15,11 +20,20 @@ export const trainConfigSchema = z
       .strictObject({
         type: z.literal("gpt2").default("gpt2").describe("Architecture."),
         layers: z.int().min(1).max(96).default(4).describe("Transformer blocks."),
-        width: z.int().min(8).max(8192).multipleOf(4).default(192).describe("Width of the residual stream; a multiple of `heads`."),
+        width: z
+          .int()
+          .min(8)
+          .max(8192)
+          .multipleOf(4)
+          .default(192)
+          .describe("Width of the residual stream; a multiple of `heads`."),
         heads: z.int().min(1).max(128).default(6).describe("Attention heads."),
         context: z.int().min(16).max(8192).default(256).describe("Most tokens the model sees at once."),
       })
-      .refine((model) => model.width % model.heads === 0, { message: "width must be a multiple of heads", path: ["width"] })
+      .refine((model) => model.width % model.heads === 0, {
+        message: "width must be a multiple of heads",
+        path: ["width"],
+      })
       .optional()
       .describe("Sizes of a model that starts from random weights; the vocabulary is the tokenizer's."),
     data: z
@@ -85,7 +99,11 @@ export const trainConfigSchema = z
       .describe("Learning-rate schedule."),
     evaluate: z
       .strictObject({
-        everySteps: z.int().min(1).default(100).describe("Steps between measurements of the validation loss; also at the end."),
+        everySteps: z
+          .int()
+          .min(1)
+          .default(100)
+          .describe("Steps between measurements of the validation loss; also at the end."),
         samples: z.int().min(1).default(64).describe("Validation samples measured, spread over all of them."),
       })
       .prefault({})
@@ -100,11 +118,19 @@ export const trainConfigSchema = z
     backend: z
       .strictObject({
         name: z.enum(["wasm"]).default("wasm").describe("Training backend."),
-        threads: z.int().min(1).max(64).nullable().default(null).describe("Worker threads; null takes all cores, at most `batch.lanes`. Never changes the result."),
+        threads: z
+          .int()
+          .min(1)
+          .max(64)
+          .nullable()
+          .default(null)
+          .describe("Worker threads; null takes all cores, at most `batch.lanes`. Never changes the result."),
         kernels: z
           .enum(["auto", "simd", "relaxed-simd"])
           .default("auto")
-          .describe("Build of the kernels; auto takes fused multiply-add where Node has it. The two differ in the last bits."),
+          .describe(
+            "Build of the kernels; auto takes fused multiply-add where Node has it. The two differ in the last bits.",
+          ),
       })
       .prefault({})
       .describe("Where the computing happens."),

@@ -22,7 +22,14 @@ describe.skipIf(reason !== "").each(["simd", "relaxed-simd"] as const)(
       const root = await mkdtemp(join(tmpdir(), "train-parity-"));
       try {
         const model = describeGpt2(tinySizes);
-        const backend = await openBackend("wasm", { model, batchRows: 6, microBatchRows: 2, lanes: 2, threads: 2, kernels });
+        const backend = await openBackend("wasm", {
+          model,
+          batchRows: 6,
+          microBatchRows: 2,
+          lanes: 2,
+          threads: 2,
+          kernels,
+        });
         await using _ = backend;
         await backend.load({ parameters: tinyWeights() });
         const folder = await writeCheckpoint(root, {
@@ -45,7 +52,8 @@ describe.skipIf(reason !== "").each(["simd", "relaxed-simd"] as const)(
           endId: null,
         });
         const batch = tinyBatch(6, 20);
-        const rowsOf = (values: Int32Array) => Array.from({ length: 6 }, (_, r) => Array.from(values.subarray(r * 20, r * 20 + 20)));
+        const rowsOf = (values: Int32Array) =>
+          Array.from({ length: 6 }, (_, r) => Array.from(values.subarray(r * 20, r * 20 + 20)));
         const asked = { tokens: rowsOf(batch.tokens), targets: rowsOf(batch.targets), adam };
         await writeFile(join(folder, "batch.json"), JSON.stringify(asked));
         const script = join(import.meta.dirname, "train_parity.py");
@@ -76,7 +84,8 @@ describe.skipIf(reason !== "").each(["simd", "relaxed-simd"] as const)(
           expect(relativeError(values.map(keep), theirs.map(keep)), name).toBeLessThan(1e-5);
         }
         const said: number[] = [];
-        for await (const { id } of generate(backend, Array.from(batch.tokens.subarray(0, 4)), { maxTokens: 12 })) said.push(id);
+        for await (const { id } of generate(backend, Array.from(batch.tokens.subarray(0, 4)), { maxTokens: 12 }))
+          said.push(id);
         expect(said).toEqual(peer.greedy);
         expect((await readCheckpoint(folder)).model).toEqual(model);
       } finally {

@@ -21,7 +21,9 @@ export function tinyBatch(rows: number, length: number, options: { seed?: number
   const stream = random(seed, "batch");
   const count = rows * length;
   const tokens = Int32Array.from({ length: count }, () => stream.below(tinySizes.vocabularySize));
-  const targets = Int32Array.from({ length: count }, () => (stream.float() < masked ? -1 : stream.below(tinySizes.vocabularySize)));
+  const targets = Int32Array.from({ length: count }, () =>
+    stream.float() < masked ? -1 : stream.below(tinySizes.vocabularySize),
+  );
   return { rows, length, tokens, targets };
 }
 

@@ -120,9 +120,14 @@ export async function findCheckpoint(path: string): Promise<string> {
   if (await exists(join(path, "config.json"))) return path;
   const latest = await latestCheckpoint(path);
   if (latest !== undefined) return latest;
-  throw new DataError("checkpoint-missing", `${path} holds no checkpoint`, { file: path }, {
-    hint: "Name a folder with config.json and model.safetensors, or the output folder of `trainer run`.",
-  });
+  throw new DataError(
+    "checkpoint-missing",
+    `${path} holds no checkpoint`,
+    { file: path },
+    {
+      hint: "Name a folder with config.json and model.safetensors, or the output folder of `trainer run`.",
+    },
+  );
 }
 
 /** The latest checkpoint of a run, or undefined when it has none yet. */
@@ -220,4 +225,3 @@ async function copyTokenizer(from: string, to: string, context: number): Promise
   };
   await writeFileAtomic(join(to, "tokenizer_config.json"), formatJson(config));
 }
-

@@ -39,7 +39,8 @@ export async function writeSafetensors(
   const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata };
   let offset = 0;
   for (const { name, shape, values } of list) {
-    if (values.length !== countOf(shape)) throw new Error(`${name}: ${values.length} values for shape [${shape.join()}]`);
+    if (values.length !== countOf(shape))
+      throw new Error(`${name}: ${values.length} values for shape [${shape.join()}]`);
     header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + values.byteLength] };
     offset += values.byteLength;
   }
@@ -67,7 +68,8 @@ export async function readSafetensors(path: string): Promise<SafeTensors> {
     new DataError("safetensors-invalid", `${path} is no valid safetensors file: ${reason}`, { file: path });
   if (file.length < 8) throw invalid("it is shorter than its header length");
   const headerBytes = Number(file.readBigUInt64LE(0));
-  if (headerBytes > maxHeaderBytes || 8 + headerBytes > file.length) throw invalid("it is truncated or its header too long");
+  if (headerBytes > maxHeaderBytes || 8 + headerBytes > file.length)
+    throw invalid("it is truncated or its header too long");
   let parsed: unknown;
   try {
     parsed = JSON.parse(file.toString("utf8", 8, 8 + headerBytes));

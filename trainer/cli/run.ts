@@ -28,9 +28,14 @@ export const spec: CommandSpec = {
   ],
   async run({ argument, flags, reporter, signal, env }) {
     const path = argument ?? flags.text("config");
-    if (path === undefined) throw new UsageError("config-missing", "trainer run wants a config file", { hint: "trainer run train.yaml" });
+    if (path === undefined)
+      throw new UsageError("config-missing", "trainer run wants a config file", { hint: "trainer run train.yaml" });
     const { trainConfigSchema } = await import("../../schemas/config/train.ts");
-    const overrides = { out: flags.text("out"), seed: flags.integer("seed"), "backend.threads": flags.integer("workers", 1) };
+    const overrides = {
+      out: flags.text("out"),
+      seed: flags.integer("seed"),
+      "backend.threads": flags.integer("workers", 1),
+    };
     const loaded = await loadConfig(trainConfigSchema, { path, sets: flags.list("set"), overrides, env });
     if (flags.on("show-config")) return { json: loaded, text: formatConfig(loaded) };
     if (flags.on("dry-run")) {
@@ -62,6 +67,9 @@ function describeSummary(summary: TrainingSummary): string {
     ["training loss", loss(summary.trainLoss)],
     ["validation loss", loss(summary.validationLoss)],
     ["tokens", formatCount(summary.tokens)],
-    ["speed", summary.tokensPerSecond === null ? "nothing was left to do" : `${formatCount(summary.tokensPerSecond)} tokens/s`],
+    [
+      "speed",
+      summary.tokensPerSecond === null ? "nothing was left to do" : `${formatCount(summary.tokensPerSecond)} tokens/s`,
+    ],
   ]);
 }

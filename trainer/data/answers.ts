@@ -64,7 +64,7 @@ export async function readConversations(folder: string): Promise<readonly (reado
             column: "messages_student",
           });
         }
-        conversations.push(messages.data as ChatMessage[]);
+        conversations.push(messages.data);
         row++;
       }
     }
@@ -84,9 +84,14 @@ export function createAnswerSamples(
   const rendered = conversations.map((messages) => renderSample(messages, tokenizer, options.context));
   const samples = rendered.filter(({ targets }) => targets.some((target) => target >= 0));
   if (samples.length === 0) {
-    throw new DataError("answers-too-long", `No answer begins within the model's ${options.context} tokens`, {}, {
-      hint: "Fine-tune a model with a longer context, or ask for shorter prompts.",
-    });
+    throw new DataError(
+      "answers-too-long",
+      `No answer begins within the model's ${options.context} tokens`,
+      {},
+      {
+        hint: "Fine-tune a model with a longer context, or ask for shorter prompts.",
+      },
+    );
   }
   const order = random(options.seed, "answer-split").shuffle(samples.map((_, i) => i));
   const held = Math.min(samples.length - 1, Math.floor(samples.length * options.validationFraction));
@@ -109,9 +114,14 @@ export function renderSample(messages: readonly ChatMessage[], tokenizer: ChatTo
     if (segment.kind === "special") {
       const id = tokenizer.tokenId(segment.token);
       if (id === undefined) {
-        throw new DataError("tokenizer-without-chat", `The tokenizer has no ${segment.token}`, {}, {
-          hint: "Pretrain with a tokenizer that forge trained; foreign ones get their chat marks with embedding growth, which is not there yet.",
-        });
+        throw new DataError(
+          "tokenizer-without-chat",
+          `The tokenizer has no ${segment.token}`,
+          {},
+          {
+            hint: "Pretrain with a tokenizer that forge trained; foreign ones get their chat marks with embedding growth, which is not there yet.",
+          },
+        );
       }
       ids.push(id);
       learnt.push(segment.loss);

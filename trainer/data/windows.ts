@@ -29,7 +29,9 @@ export function createWindows(
   }
   const count = Math.floor((tokens - 1) / context);
   if (count < 1) {
-    throw new DataError("too-few-tokens", `${name} hold ${tokens} tokens, one window needs ${context + 1}`, { file: name });
+    throw new DataError("too-few-tokens", `${name} hold ${tokens} tokens, one window needs ${context + 1}`, {
+      file: name,
+    });
   }
   const shardOf = (position: number): number => {
     let shard = starts.length - 1;

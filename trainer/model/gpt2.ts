@@ -88,7 +88,10 @@ export function flopsPerToken(sizes: Gpt2Sizes, length: number = sizes.context):
 }
 
 /** `config.json` as Hugging Face reads it; llama.cpp's converter wants `n_ctx` as well. */
-export function gpt2Config(sizes: Gpt2Sizes, ids: { readonly bos: number | null; readonly eos: number | null }): object {
+export function gpt2Config(
+  sizes: Gpt2Sizes,
+  ids: { readonly bos: number | null; readonly eos: number | null },
+): object {
   return {
     architectures: ["GPT2LMHeadModel"],
     model_type: "gpt2",

@@ -51,7 +51,11 @@ export function planTraining(
 
 /** Optimizer steps that a length means. */
 export function stepsOf(
-  length: { readonly steps?: number | undefined; readonly tokens?: number | undefined; readonly epochs?: number | undefined },
+  length: {
+    readonly steps?: number | undefined;
+    readonly tokens?: number | undefined;
+    readonly epochs?: number | undefined;
+  },
   facts: { readonly rows: number; readonly samples: number; readonly sampleTokens: number },
 ): number {
   if (length.steps !== undefined) return length.steps;

@@ -51,7 +51,14 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
     const size = fc.integer({ min: 1, max: 40 });
     fc.assert(
       fc.property(
-        size, size, fc.integer({ min: 1, max: 300 }), fc.boolean(), fc.boolean(), fc.boolean(), fc.nat(3), fc.nat(),
+        size,
+        size,
+        fc.integer({ min: 1, max: 300 }),
+        fc.boolean(),
+        fc.boolean(),
+        fc.boolean(),
+        fc.nat(3),
+        fc.nat(),
         (m, n, k, ta, tb, accumulate, pad, seed) => {
           reset();
           const lda = (ta ? m : k) + pad;
@@ -66,7 +73,9 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
             for (let j = 0; j < n; j++) {
               let sum = accumulate ? (before[i * ldc + j] as number) : 0;
               for (let q = 0; q < k; q++) {
-                sum += (a.view[ta ? q * lda + i : i * lda + q] as number) * (b.view[tb ? j * ldb + q : q * ldb + j] as number);
+                sum +=
+                  (a.view[ta ? q * lda + i : i * lda + q] as number) *
+                  (b.view[tb ? j * ldb + q : q * ldb + j] as number);
               }
               expected[i * ldc + j] = sum;
             }
@@ -107,7 +116,17 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
     const dw = place(new Float32Array(width));
     const db = place(new Float32Array(width));
     kernels.layerNormForward(x.address, w.address, b.address, y.address, stats.address, rows, width, 1e-5);
-    kernels.layerNormBackward(x.address, w.address, stats.address, dy.address, dx.address, dw.address, db.address, rows, width);
+    kernels.layerNormBackward(
+      x.address,
+      w.address,
+      stats.address,
+      dy.address,
+      dx.address,
+      dw.address,
+      db.address,
+      rows,
+      width,
+    );
     const forward = (input: ArrayLike<number>): number[] => {
       const out: number[] = [];
       for (let r = 0; r < rows; r++) {
@@ -115,7 +134,9 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
         const mean = row.reduce((s, v) => s + v, 0) / width;
         const variance = row.reduce((s, v) => s + (v - mean) ** 2, 0) / width;
         for (let d = 0; d < width; d++) {
-          out.push((((row[d] as number) - mean) / Math.sqrt(variance + 1e-5)) * (w.view[d] as number) + (b.view[d] as number));
+          out.push(
+            (((row[d] as number) - mean) / Math.sqrt(variance + 1e-5)) * (w.view[d] as number) + (b.view[d] as number),
+          );
         }
       }
       return out;
@@ -194,8 +215,12 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
       const exps = row.map((v) => Math.exp(v));
       const total = exps.reduce((s, v) => s + v, 0);
       if (target >= 0) expected += Math.log(total) - (row[target] as number);
-      const gradient = row.map((_, j) => (target < 0 ? 0 : 0.25 * ((exps[j] as number) / total - (j === target ? 1 : 0))));
-      expect(difference(logits.view.subarray(r * stride, r * stride + vocabulary), gradient)).toBeLessThan(target < 0 ? 1e-30 : 2e-6);
+      const gradient = row.map((_, j) =>
+        target < 0 ? 0 : 0.25 * ((exps[j] as number) / total - (j === target ? 1 : 0)),
+      );
+      expect(difference(logits.view.subarray(r * stride, r * stride + vocabulary), gradient)).toBeLessThan(
+        target < 0 ? 1e-30 : 2e-6,
+      );
     }
     expect(Math.abs(sum - expected) / expected).toBeLessThan(1e-6);
   });
@@ -210,7 +235,21 @@ describe.each(["simd", "relaxed-simd"] as const)("kernels, build %s", (build) =>
     const [P, M, V] = [Float64Array.from(p.view), new Float64Array(count), new Float64Array(count)];
     for (let t = 1; t <= 5; t++) {
       const g = place(normals(count, 10 + t));
-      kernels.adamw(p.address, g.address, m.address, v.address, count, scale, lr, b1, b2, eps, wd, 1 - b1 ** t, Math.sqrt(1 - b2 ** t));
+      kernels.adamw(
+        p.address,
+        g.address,
+        m.address,
+        v.address,
+        count,
+        scale,
+        lr,
+        b1,
+        b2,
+        eps,
+        wd,
+        1 - b1 ** t,
+        Math.sqrt(1 - b2 ** t),
+      );
       for (let i = 0; i < count; i++) {
         const gradient = (g.view[i] as number) * scale;
         M[i] = b1 * (M[i] as number) + (1 - b1) * gradient;

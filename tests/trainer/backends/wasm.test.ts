@@ -6,7 +6,8 @@ import { adam, openTiny, tinyBatch, tinySizes, tinyWeights } from "../tiny.ts";
 /** Weights after some steps, as plain arrays. */
 async function trainSteps(backend: Backend, steps: number): Promise<{ losses: number[]; weights: Tensors }> {
   const losses: number[] = [];
-  for (let t = 1; t <= steps; t++) losses.push((await backend.step(tinyBatch(8, 20, { seed: t }), { t, ...adam })).loss);
+  for (let t = 1; t <= steps; t++)
+    losses.push((await backend.step(tinyBatch(8, 20, { seed: t }), { t, ...adam })).loss);
   return { losses, weights: (await backend.save()).parameters };
 }
 
@@ -18,7 +19,10 @@ describe("wasm backend", () => {
     const weights = tinyWeights();
     for (const [name, gradient] of gradients) {
       // The steepest element and one more of each tensor: f32 loss leaves about 1e-3 of accuracy to differences.
-      const steepest = gradient.reduce((best, value, i) => (Math.abs(value) > Math.abs(gradient[best] as number) ? i : best), 0);
+      const steepest = gradient.reduce(
+        (best, value, i) => (Math.abs(value) > Math.abs(gradient[best] as number) ? i : best),
+        0,
+      );
       const values = weights.get(name) as Float32Array;
       const original = values[steepest] as number;
       const step = 4e-3;
@@ -54,7 +58,12 @@ describe("wasm backend", () => {
 
   it("takes the mean over the targets of the whole batch, however it is cut into micro-batches", async () => {
     const results = [];
-    for (const [microBatchRows, lanes] of [[8, 1], [1, 1], [3, 2], [2, 4]] as const) {
+    for (const [microBatchRows, lanes] of [
+      [8, 1],
+      [1, 1],
+      [3, 2],
+      [2, 4],
+    ] as const) {
       await using backend = await openTiny({ microBatchRows, lanes });
       // Rows with very different numbers of targets: a mean of means would be far off.
       const batch = tinyBatch(8, 20, { masked: 0 });
@@ -67,7 +76,9 @@ describe("wasm backend", () => {
       for (const [name, gradient] of result.gradients) {
         const expected = whole?.gradients.get(name) as Float32Array;
         const scale = Math.hypot(...expected);
-        expect(Math.hypot(...gradient.map((value, i) => value - (expected[i] as number))) / scale, name).toBeLessThan(1e-5);
+        expect(Math.hypot(...gradient.map((value, i) => value - (expected[i] as number))) / scale, name).toBeLessThan(
+          1e-5,
+        );
       }
     }
   });
@@ -86,7 +97,9 @@ describe("wasm backend", () => {
     expect(b.loss).toBeCloseTo(a.loss, 6);
     for (const [name, gradient] of b.gradients) {
       const expected = a.gradients.get(name) as Float32Array;
-      expect(Math.hypot(...gradient.map((value, i) => value - (expected[i] as number))), name).toBeLessThan(1e-5 * Math.hypot(...expected) + 1e-9);
+      expect(Math.hypot(...gradient.map((value, i) => value - (expected[i] as number))), name).toBeLessThan(
+        1e-5 * Math.hypot(...expected) + 1e-9,
+      );
     }
   });
 
@@ -107,7 +120,9 @@ describe("wasm backend", () => {
     (broken.get("transformer.ln_f.weight") as Float32Array)[0] = Number.NaN;
     await backend.load({ parameters: broken });
     expect((await backend.step(tinyBatch(2, 20), { t: 1, ...adam })).skipped).toBe(true);
-    expect((await backend.save()).parameters.get("transformer.wpe.weight")).toEqual(before.parameters.get("transformer.wpe.weight"));
+    expect((await backend.save()).parameters.get("transformer.wpe.weight")).toEqual(
+      before.parameters.get("transformer.wpe.weight"),
+    );
   });
 
   it("learns a sequence by heart and generates it greedily", async () => {

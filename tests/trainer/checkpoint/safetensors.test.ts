@@ -49,7 +49,11 @@ describe("safetensors", () => {
   it.each([
     ["a gap between tensors", { a: { dtype: "F32", shape: [1], data_offsets: [4, 8] } }, "overlap or leave gaps"],
     ["a tensor beyond the end", { a: { dtype: "F32", shape: [4], data_offsets: [0, 16] } }, "outside the file"],
-    ["a size that belies the shape", { a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } }, "does not fit its shape"],
+    [
+      "a size that belies the shape",
+      { a: { dtype: "F32", shape: [3], data_offsets: [0, 8] } },
+      "does not fit its shape",
+    ],
     ["another type", { a: { dtype: "F16", shape: [4], data_offsets: [0, 8] } }, "only F32"],
     ["bytes of no tensor", { a: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, "belong to no tensor"],
     ["a header of another kind", [1, 2], "does not describe tensors"],
@@ -64,7 +68,10 @@ describe("safetensors", () => {
     const cut = join(folder, "cut.safetensors");
     for (const length of [0, 7, 8, 40, bytes.length - 1]) {
       await writeFile(cut, bytes.subarray(0, length));
-      await expect(readSafetensors(cut)).rejects.toMatchObject({ code: "safetensors-invalid", position: { file: cut } });
+      await expect(readSafetensors(cut)).rejects.toMatchObject({
+        code: "safetensors-invalid",
+        position: { file: cut },
+      });
     }
   });
 });

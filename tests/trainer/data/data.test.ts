@@ -48,20 +48,24 @@ describe("order of samples", () => {
 describe("windows of token shards", () => {
   it("cut the stream into windows whose targets are the next tokens, across shards of any size", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 9 }), (sizes, context) => {
-        const total = sizes.reduce((s, n) => s + n, 0);
-        fc.pre(total > context);
-        let next = 0;
-        const shards = sizes.map((n) => Uint16Array.from({ length: n }, () => next++));
-        const source = createWindows(shards, context);
-        expect(source.count * context + 1 + source.unusedTokens).toBe(total);
-        for (let w = 0; w < source.count; w++) {
-          const [tokens, targets] = [new Int32Array(context), new Int32Array(context)];
-          source.write(w, tokens, targets, 0);
-          expect(Array.from(tokens)).toEqual(Array.from({ length: context }, (_, i) => w * context + i));
-          expect(Array.from(targets)).toEqual(Array.from({ length: context }, (_, i) => w * context + i + 1));
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 9 }),
+        (sizes, context) => {
+          const total = sizes.reduce((s, n) => s + n, 0);
+          fc.pre(total > context);
+          let next = 0;
+          const shards = sizes.map((n) => Uint16Array.from({ length: n }, () => next++));
+          const source = createWindows(shards, context);
+          expect(source.count * context + 1 + source.unusedTokens).toBe(total);
+          for (let w = 0; w < source.count; w++) {
+            const [tokens, targets] = [new Int32Array(context), new Int32Array(context)];
+            source.write(w, tokens, targets, 0);
+            expect(Array.from(tokens)).toEqual(Array.from({ length: context }, (_, i) => w * context + i));
+            expect(Array.from(targets)).toEqual(Array.from({ length: context }, (_, i) => w * context + i + 1));
+          }
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -88,7 +92,8 @@ const conversation = (query: string, answer: string): ChatMessage[] => [
 describe("answers as samples", () => {
   it("learn the assistant's text and its end mark, and nothing else", () => {
     const { tokens, targets, truncated } = renderSample(conversation("2+2", "=4"), tokenizer, 64);
-    const name = (id: number) => (id === -1 ? "." : id >= 1000 ? Object.values(specialTokens)[id - 1000] : String.fromCodePoint(id));
+    const name = (id: number) =>
+      id === -1 ? "." : id >= 1000 ? Object.values(specialTokens)[id - 1000] : String.fromCodePoint(id);
     expect(Array.from(tokens, name)).toEqual(["<|user|>", "2", "+", "2", "<|end|>", "<|assistant|>", "=", "4"]);
     expect(Array.from(targets, name)).toEqual([".", ".", ".", ".", ".", "=", "4", "<|end|>"]);
     expect(truncated).toBe(false);

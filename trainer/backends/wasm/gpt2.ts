@@ -44,12 +44,21 @@ interface LayerWeights {
   readonly contractBias: number;
 }
 
-export function createGpt2(kernels: TrainingKernels, memory: WebAssembly.Memory, layout: Layout, thread: number): Gpt2Engine {
+export function createGpt2(
+  kernels: TrainingKernels,
+  memory: WebAssembly.Memory,
+  layout: Layout,
+  thread: number,
+): Gpt2Engine {
   const { layers, width: D, heads, vocabularySize: V } = layout.model.sizes;
   const headWidth = D / heads;
   const own = layout.threads[thread] as Layout["threads"][number];
   const stride = layout.probabilityStride;
-  const targetsOfBatch = new Int32Array(memory.buffer, layout.targets, layout.microBatches * layout.microBatchRows * layout.model.sizes.context);
+  const targetsOfBatch = new Int32Array(
+    memory.buffer,
+    layout.targets,
+    layout.microBatches * layout.microBatchRows * layout.model.sizes.context,
+  );
   kernels.setWorkspace(own.workspace);
 
   const weights = addressesAt(layout, layout.parameters);
@@ -70,28 +79,54 @@ export function createGpt2(kernels: TrainingKernels, memory: WebAssembly.Memory,
     const rows = sequences * (length - first);
     const skip = (columns: number): number => first * columns * 4;
     kernels.embeddingForward(
-      weights.tokenTable, weights.positionTable, tokens + first * 4, (own.layers[0] as { input: number }).input + skip(D),
-      rows, length - first, first, D,
+      weights.tokenTable,
+      weights.positionTable,
+      tokens + first * 4,
+      (own.layers[0] as { input: number }).input + skip(D),
+      rows,
+      length - first,
+      first,
+      D,
     );
     for (let l = 0; l < layers; l++) {
       const w = weights.layers[l] as LayerWeights;
       const s = own.layers[l] as Layout["threads"][number]["layers"][number];
       const next = own.layers[l + 1]?.input ?? own.final;
       kernels.layerNormForward(
-        s.input + skip(D), w.norm1, w.norm1Bias, s.norm1 + skip(D), s.stats1 + skip(2), rows, D, layerNormEpsilon,
+        s.input + skip(D),
+        w.norm1,
+        w.norm1Bias,
+        s.norm1 + skip(D),
+        s.stats1 + skip(2),
+        rows,
+        D,
+        layerNormEpsilon,
       );
       multiply(s.norm1 + skip(D), w.qkv, s.qkv + skip(3 * D), rows, 3 * D, D);
       kernels.addBias(s.qkv + skip(3 * D), w.qkvBias, rows, 3 * D);
       for (let b = 0; b < sequences; b++) {
         kernels.attentionForward(
-          s.qkv + b * length * 3 * D * 4, s.attended + b * length * D * 4,
-          s.probabilities + b * heads * stride * stride * 4, first, length, stride, heads, headWidth,
+          s.qkv + b * length * 3 * D * 4,
+          s.attended + b * length * D * 4,
+          s.probabilities + b * heads * stride * stride * 4,
+          first,
+          length,
+          stride,
+          heads,
+          headWidth,
         );
       }
       multiply(s.attended + skip(D), w.projection, s.middle + skip(D), rows, D, D);
       kernels.addRows(s.middle + skip(D), w.projectionBias, s.input + skip(D), rows, D);
       kernels.layerNormForward(
-        s.middle + skip(D), w.norm2, w.norm2Bias, s.norm2 + skip(D), s.stats2 + skip(2), rows, D, layerNormEpsilon,
+        s.middle + skip(D),
+        w.norm2,
+        w.norm2Bias,
+        s.norm2 + skip(D),
+        s.stats2 + skip(2),
+        rows,
+        D,
+        layerNormEpsilon,
       );
       multiply(s.norm2 + skip(D), w.expand, s.expanded + skip(4 * D), rows, 4 * D, D);
       kernels.addBias(s.expanded + skip(4 * D), w.expandBias, rows, 4 * D);
@@ -100,8 +135,14 @@ export function createGpt2(kernels: TrainingKernels, memory: WebAssembly.Memory,
       kernels.addRows(next + skip(D), w.contractBias, s.middle + skip(D), rows, D);
     }
     kernels.layerNormForward(
-      own.final + skip(D), weights.finalNorm, weights.finalNormBias, own.finalNorm + skip(D), own.finalStats + skip(2),
-      rows, D, layerNormEpsilon,
+      own.final + skip(D),
+      weights.finalNorm,
+      weights.finalNormBias,
+      own.finalNorm + skip(D),
+      own.finalStats + skip(2),
+      rows,
+      D,
+      layerNormEpsilon,
     );
   };
 
@@ -140,7 +181,15 @@ export function createGpt2(kernels: TrainingKernels, memory: WebAssembly.Memory,
     const { dHidden, dResidual, dExpanded, dQkv } = own;
     kernels.fillZero(dResidual, rows * D);
     kernels.layerNormBackward(
-      own.final, weights.finalNorm, own.finalStats, dHidden, dResidual, g.finalNorm, g.finalNormBias, rows, D,
+      own.final,
+      weights.finalNorm,
+      own.finalStats,
+      dHidden,
+      dResidual,
+      g.finalNorm,
+      g.finalNormBias,
+      rows,
+      D,
     );
     for (let l = layers - 1; l >= 0; l--) {
       const w = weights.layers[l] as LayerWeights;
@@ -159,8 +208,15 @@ export function createGpt2(kernels: TrainingKernels, memory: WebAssembly.Memory,
       multiplyByTransposed(dResidual, w.projection, dHidden, rows, D, D);
       for (let b = 0; b < sequences; b++) {
         kernels.attentionBackward(
-          s.qkv + b * length * 3 * D * 4, s.probabilities + b * heads * stride * stride * 4,
-          dHidden + b * length * D * 4, dQkv + b * length * 3 * D * 4, own.dScores, length, stride, heads, headWidth,
+          s.qkv + b * length * 3 * D * 4,
+          s.probabilities + b * heads * stride * stride * 4,
+          dHidden + b * length * D * 4,
+          dQkv + b * length * 3 * D * 4,
+          own.dScores,
+          length,
+          stride,
+          heads,
+          headWidth,
         );
       }
       kernels.addBiasGradient(dQkv, d.qkvBias, rows, 3 * D);

@@ -38,7 +38,8 @@ export async function openWasmBackend(options: BackendOptions): Promise<Backend>
   /** What the cache of keys and values holds: tokens of the last `logits` call. */
   let cached: number[] = [];
 
-  const run = async (task: Task): Promise<number> => (await Promise.all(threads.map((thread) => thread.run(task))))[0] ?? 0;
+  const run = async (task: Task): Promise<number> =>
+    (await Promise.all(threads.map((thread) => thread.run(task))))[0] ?? 0;
   const runOne = (task: Task): Promise<number> => (threads[0] as Thread).run(task);
 
   const writeBatch = (batch: Batch): number => {

@@ -6,18 +6,39 @@ import { EnvironmentError } from "../../../forge/base/errors.ts";
 export interface TrainingKernels {
   setWorkspace(address: number): void;
   gemm(
-    transposeA: number, transposeB: number,
-    m: number, n: number, k: number,
-    a: number, lda: number, b: number, ldb: number, c: number, ldc: number,
+    transposeA: number,
+    transposeB: number,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    lda: number,
+    b: number,
+    ldb: number,
+    c: number,
+    ldc: number,
     accumulate: number,
   ): void;
   layerNormForward(
-    x: number, weight: number, bias: number, y: number, stats: number,
-    rows: number, width: number, epsilon: number,
+    x: number,
+    weight: number,
+    bias: number,
+    y: number,
+    stats: number,
+    rows: number,
+    width: number,
+    epsilon: number,
   ): void;
   layerNormBackward(
-    x: number, weight: number, stats: number, dy: number, dx: number, dWeight: number, dBias: number,
-    rows: number, width: number,
+    x: number,
+    weight: number,
+    stats: number,
+    dy: number,
+    dx: number,
+    dWeight: number,
+    dBias: number,
+    rows: number,
+    width: number,
   ): void;
   addBias(x: number, bias: number, rows: number, width: number): void;
   addRows(x: number, bias: number, y: number, rows: number, width: number): void;
@@ -27,30 +48,69 @@ export interface TrainingKernels {
   geluForward(x: number, y: number, count: number): void;
   geluBackward(x: number, dy: number, count: number): void;
   attentionForward(
-    qkv: number, out: number, probabilities: number,
-    first: number, length: number, stride: number, heads: number, headWidth: number,
+    qkv: number,
+    out: number,
+    probabilities: number,
+    first: number,
+    length: number,
+    stride: number,
+    heads: number,
+    headWidth: number,
   ): void;
   attentionBackward(
-    qkv: number, probabilities: number, dOut: number, dQkv: number, scratch: number,
-    length: number, stride: number, heads: number, headWidth: number,
+    qkv: number,
+    probabilities: number,
+    dOut: number,
+    dQkv: number,
+    scratch: number,
+    length: number,
+    stride: number,
+    heads: number,
+    headWidth: number,
   ): void;
   crossEntropy(
-    logits: number, targets: number, rows: number, vocabulary: number, stride: number,
-    scale: number, gradient: number,
+    logits: number,
+    targets: number,
+    rows: number,
+    vocabulary: number,
+    stride: number,
+    scale: number,
+    gradient: number,
   ): number;
   embeddingForward(
-    tokenTable: number, positionTable: number, tokens: number, out: number,
-    rows: number, length: number, first: number, width: number,
+    tokenTable: number,
+    positionTable: number,
+    tokens: number,
+    out: number,
+    rows: number,
+    length: number,
+    first: number,
+    width: number,
   ): void;
   embeddingBackward(
-    dTokenTable: number, dPositionTable: number, tokens: number, dOut: number,
-    rows: number, length: number, width: number,
+    dTokenTable: number,
+    dPositionTable: number,
+    tokens: number,
+    dOut: number,
+    rows: number,
+    length: number,
+    width: number,
   ): void;
   sumSquares(x: number, count: number): number;
   adamw(
-    parameter: number, gradient: number, first: number, second: number, count: number,
-    gradientScale: number, lr: number, beta1: number, beta2: number, epsilon: number, decay: number,
-    correction1: number, rootCorrection2: number,
+    parameter: number,
+    gradient: number,
+    first: number,
+    second: number,
+    count: number,
+    gradientScale: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    decay: number,
+    correction1: number,
+    rootCorrection2: number,
   ): void;
 }
 
@@ -91,6 +151,9 @@ async function readKernels(name: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await readFile(assetPath(import.meta.url, `./${name}`));
   } catch (cause) {
-    throw new EnvironmentError("kernels-missing", `${name} is not built`, { hint: "Run npm run build:kernels.", cause });
+    throw new EnvironmentError("kernels-missing", `${name} is not built`, {
+      hint: "Run npm run build:kernels.",
+      cause,
+    });
   }
 }

@@ -71,9 +71,19 @@ export function createTaskRunner(options: ThreadOptions): (task: Task) => number
           const { offset, count, decayed } = layout.chunks[i] as Layout["chunks"][number];
           const bytes = offset * 4;
           kernels.adamw(
-            layout.parameters + bytes, (layout.gradients[0] as number) + bytes,
-            layout.firstMoments + bytes, layout.secondMoments + bytes, count, task.gradientScale,
-            learningRate, beta1, beta2, epsilon, decayed ? weightDecay : 0, correction1, rootCorrection2,
+            layout.parameters + bytes,
+            (layout.gradients[0] as number) + bytes,
+            layout.firstMoments + bytes,
+            layout.secondMoments + bytes,
+            count,
+            task.gradientScale,
+            learningRate,
+            beta1,
+            beta2,
+            epsilon,
+            decayed ? weightDecay : 0,
+            correction1,
+            rootCorrection2,
           );
         }
         return 0;
