@@ -6,7 +6,7 @@
 export { parquetColumns, writeDocuments } from "./documents.ts";
 export { exportTokens, tokenExportFormats, type ExportedTokens, type TokenExportFormat } from "./export-tokens.ts";
 export { openTokenShards, type SharedTokenMetadata, type TokenShards } from "./open.ts";
-export { orderKeys, validationFlags, type OrderKeys } from "./order.ts";
+export { validationFlags } from "./order.ts";
 export {
   openParquet,
   writeParquet,

@@ -185,6 +185,20 @@ describe("near copies", () => {
     expect(fateOf(fates, "kept").clusterSize).toBe(3);
   });
 
+  test("are left alone when that is switched off", async () => {
+    const { fates } = await runDedup(
+      partitionsOf([[document("a", words(0, 100)), document("b", words(1, 99)), document("c", words(1, 99))]]),
+      config({ near: false }),
+      folder,
+    );
+    expect([...fates.values()].map(({ reason }) => reason).sort()).toEqual(["exact-duplicate", undefined, undefined]);
+  });
+
+  test("of nothing there are none", async () => {
+    expect((await runDedup([], config(), join(folder, "none"))).fates.size).toBe(0);
+    expect((await runDedup(partitionsOf([[], []]), config(), join(folder, "empty"))).fates.size).toBe(0);
+  });
+
   test("documents shorter than the n-gram match exactly only", async () => {
     const { fates } = await runDedup(
       partitionsOf([[document("a", "one two three four"), document("b", "one two three five")]]),
