@@ -19,7 +19,7 @@ export function renderCard({ config, manifest, identity, rows, examples }: CardI
   const share = (count: number): string => `${((100 * count) / Math.max(1, planned)).toFixed(1)} %`;
   const reasons = Object.entries(rejected);
   return [
-    frontMatter(config, accepted),
+    frontMatter(identity.provider === "replay" ? config.license : undefined, config, accepted),
     `# ${config.title}`,
     ...(config.description === "" ? [] : ["", config.description.trim()]),
     "",
@@ -79,12 +79,12 @@ export function renderCard({ config, manifest, identity, rows, examples }: CardI
   ].join("\n");
 }
 
-function frontMatter(config: TeachConfig, accepted: number): string {
+function frontMatter(license: string | undefined, config: TeachConfig, accepted: number): string {
   const size =
     accepted < 1000 ? "n<1K" : accepted < 10_000 ? "1K<n<10K" : accepted < 100_000 ? "10K<n<100K" : "100K<n<1M";
   return [
     "---",
-    ...(config.license === undefined ? [] : [`license: ${config.license}`]),
+    ...(license === undefined ? [] : [`license: ${license}`]),
     "language:",
     "  - en",
     "task_categories:",

@@ -130,7 +130,7 @@ export function transientStatus(
 ): TransientError | undefined {
   if (status !== 408 && status !== 409 && status !== 429 && status < 500) return undefined;
   const seconds = Number(retryAfter ?? Number.NaN);
-  return new TransientError("teacher-busy", `The teacher answered ${status}: ${message}`, {
-    ...(Number.isFinite(seconds) ? { retryAfterMs: Math.min(seconds, 600) * 1000 } : {}),
-  });
+  const text = `The teacher answered ${status}: ${message}`;
+  if (!Number.isFinite(seconds)) return new TransientError("teacher-busy", text);
+  return new TransientError("teacher-busy", text, { retryAfterMs: Math.min(seconds, 600) * 1000 });
 }

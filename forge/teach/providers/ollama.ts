@@ -97,7 +97,7 @@ export function createOllamaTeacher(options: OllamaTeacherOptions): Teacher {
     const own = rendered.replaceAll(/<[^<>\s]+>|\[\/?[A-Z_]+\]|\b(?:system|user|assistant|model|QUERY)\b/g, "").trim();
     const fromModel = modelSystem !== undefined && modelSystem !== "" && rendered.includes(modelSystem.trim());
     if (fromModel || /\p{L}{3}/u.test(own))
-      return `the model's template adds its own words to an empty system message: "${own.slice(0, 200)}"`;
+      return `the model's template adds its own words to an empty system message: "${rendered.slice(0, 300)}"`;
     return "verified: an empty system message is rendered without added words";
   };
 

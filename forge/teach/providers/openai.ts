@@ -2,6 +2,7 @@
  * A teacher behind any OpenAI-compatible server (vLLM, llama.cpp, LM Studio, a hosted service), through the package
  * `openai`: streamed, with our own transport and clocks, and without the package's retries (two layers multiply).
  */
+import type { OpenAI as OpenAiClient } from "openai";
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
 import { EnvironmentError, TransientError } from "../../base/index.ts";
 import type { Clocks, Sampling } from "../../../schemas/config/teach.ts";
@@ -26,7 +27,7 @@ export function createOpenAiTeacher(options: OpenAiTeacherOptions): Teacher {
   /** Runs one call under its clocks and turns the package's errors into ours. */
   const call = async <T>(
     signal: AbortSignal,
-    work: (client: import("openai").OpenAI, running: ReturnType<typeof startClocks>) => Promise<T>,
+    work: (client: OpenAiClient, running: ReturnType<typeof startClocks>) => Promise<T>,
   ): Promise<T> => {
     const { OpenAI, APIError, APIConnectionError } = await import("openai");
     using running = startClocks(clocks, signal);
@@ -49,7 +50,10 @@ export function createOpenAiTeacher(options: OpenAiTeacherOptions): Teacher {
       }
       if (error instanceof APIError) {
         // Widened by hand: the package's own parameters of the class leave nothing to read here.
-        const { status, message, headers } = error as Error & { readonly status?: number; readonly headers?: Headers };
+        const { status, message, headers } = error as unknown as Error & {
+          readonly status?: number;
+          readonly headers?: Headers;
+        };
         throw statusError(status, message, headers?.get("retry-after") ?? null);
       }
       if (error instanceof RowFault || error instanceof EnvironmentError || error instanceof TransientError)
@@ -63,7 +67,7 @@ export function createOpenAiTeacher(options: OpenAiTeacherOptions): Teacher {
       const found = await call(signal, async (client) => {
         const page = await client.models.list();
         return page.data.map(({ id }) => id);
-      }).catch((error: unknown) => {
+      }).catch((error: unknown): string[] => {
         // Some servers have no list of models; that the model is missing then shows at the first question.
         if (error instanceof EnvironmentError && error.code === "model-missing") return [];
         throw error;
@@ -104,9 +108,8 @@ export function createOpenAiTeacher(options: OpenAiTeacherOptions): Teacher {
           running.received();
           const choice = chunk.choices[0];
           // Servers name the thinking trace differently; the package's types know none of the names.
-          const delta = choice?.delta as
-            | { content?: string | null; reasoning_content?: string; reasoning?: string }
-            | undefined;
+          const delta: { content?: string | null; reasoning_content?: string; reasoning?: string } | undefined =
+            choice?.delta;
           reply.content += delta?.content ?? "";
           reply.thinking += delta?.reasoning_content ?? delta?.reasoning ?? "";
           reply.finish = choice?.finish_reason ?? reply.finish;

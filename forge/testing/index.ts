@@ -1,0 +1,2 @@
+/** Doubles for tests: small real implementations of what forge talks to. */
+export * from "./teachers.ts";
