@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import type { FilterConfig } from "../../schemas/config/filter.ts";
 import { digestFile } from "../base/index.ts";
 import { filterModels, signalNames } from "../filter/index.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
@@ -30,7 +31,7 @@ export interface CorpusInputs {
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
   const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
-  const lists = [config.filters, ...config.sources.flatMap((source) => source.filters ?? [])];
+  const lists: (readonly FilterConfig[])[] = [config.filters, ...config.sources.map((source) => source.filters ?? [])];
   const models: Record<string, string> = {};
   for (const { name, path } of lists.flatMap((filters) => filterModels(filters))) {
     models[name] ??= (await digestFile(path)).sha256;

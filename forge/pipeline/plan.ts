@@ -4,12 +4,12 @@
  * Each task carries all it needs as `input`; its key is the hash of that input, of the stage's version and of the keys
  * of the tasks whose files it reads. So a changed limit, model or source file redoes what depends on it, and only that.
  */
-import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { hashJson } from "./keys.ts";
-import { numbered, partitionFiles } from "./layout.ts";
+import { numbered } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
@@ -66,12 +66,12 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
 /** What the output depends on, by name: compared by `--update` and by the refusal to mix outputs. */
 function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] {
   const { out: _out, root: _root, ...rest } = config;
-  const configParts = Object.fromEntries(Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)]));
-  return {
-    ...configParts,
-    ...Object.fromEntries(inputs.files.map((file) => [`input ${file.uri}`, file.sha256])),
-    ...Object.fromEntries(Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256])),
-  };
+  return Object.fromEntries<Task["input"]>([
+    ...Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)] as const),
+    ...inputs.files.map((file) => [`input ${file.uri}`, file.sha256] as const),
+    ...Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256] as const),
+    ...(inputs.tokenizer === null ? [] : [["tokenizer", inputs.tokenizer.sha256] as const]),
+  ]);
 }
 
 function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
@@ -80,11 +80,12 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     const input: IngestInput = {
       partition,
       root: inputs.root,
-      split: toJson(split) as never,
+      split,
       read: config.read,
       repair: config.repair,
-      filters: toJson(source?.filters ?? config.filters) as never,
-      source: toJson(source) as never,
+      filters: source?.filters ?? config.filters,
+      source: { fields: source?.fields ?? fieldMappingSchema.parse({}), ...(source?.language && { language: source.language }) },
+      signals: inputs.signals,
     };
     // The root may be moved: ids and texts do not depend on it.
     const { root: _root, ...matters } = input;
@@ -97,7 +98,7 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
   const keyOfFile = new Map<string, string>();
   const ranks = inputs.splits.map((split) => config.sources.findIndex((source) => source.name === split.source));
   const toDraft = (task: DedupTask): Draft => {
-    const input: DedupInput = { task: toJson(task) as never, config: toJson(config.dedup) as never, ranks };
+    const input: DedupInput = { task, config: config.dedup, ranks };
     const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
     if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
     return draft(task.name, input, needs);
@@ -156,10 +157,3 @@ function keysOf(stage: Stage | undefined): readonly string[] {
 function toJson(value: unknown): Task["input"] {
   return JSON.parse(JSON.stringify(value ?? null)) as Task["input"];
 }
-
-/** Names of all files of a partition that a plan of so many partitions may write. */
-export function plannedPartitions(plan: Plan): number {
-  return plan.stages.find((stage) => stage.name === "ingest")?.tasks.length ?? 0;
-}
-
-export { partitionFiles };

@@ -8,7 +8,7 @@ import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import { corpusManifestSchema, type CorpusFigures, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import { lostDocuments, type Conservation, type ManifestFile, type StageCounts } from "../../schemas/run/manifest.ts";
 import type { CompletionRecord } from "../../schemas/run/plan.ts";
-import { assert, formatJson, writeFileAtomic } from "../base/index.ts";
+import { assert, DataError, formatJson, writeFileAtomic } from "../base/index.ts";
 import { version } from "../base/version.ts";
 import type { PlannedShard } from "../shard/index.ts";
 import { writeCardFiles } from "./card-files.ts";
@@ -32,18 +32,22 @@ export async function seal(
   for (const counts of [...stages, { ...conservation, stage: "the run" }]) {
     assert(lostDocuments(counts) === 0, `${counts.stage} loses ${lostDocuments(counts)} documents`);
   }
+  const quarantine = await writeQuarantine(folder, ingest.length);
+  if (conservation.kept === 0) throw nothingKept(conservation);
   const figures = corpusFigures(config, inputs, byStage, ingest, documents);
+  // Where the output lies is not part of it: it may be moved.
+  const { out: _out, ...settings } = config;
   const draft: CorpusManifest = {
     version: 1,
     kind: "corpus",
     name: config.name,
     description: config.description ?? null,
     program: version,
-    config: JSON.parse(JSON.stringify(config)) as CorpusManifest["config"],
+    config: JSON.parse(JSON.stringify(settings)) as CorpusManifest["config"],
     conservation,
     stages,
     figures,
-    files: [...outputFiles(records), await writeQuarantine(folder, ingest.length)],
+    files: [...outputFiles(records), quarantine],
   };
   return await sealWithCard(folder, draft);
 }
@@ -56,6 +60,16 @@ export async function sealWithCard(folder: string, draft: CorpusManifest): Promi
   const manifest = corpusManifestSchema.parse({ ...draft, files });
   await writeFileAtomic(join(folder, "manifest.json"), formatJson(manifest));
   return manifest;
+}
+
+/** An empty corpus would only fail later, in whoever trains on it. */
+function nothingKept({ documentsIn, rejected, quarantined }: Conservation): DataError {
+  const reasons = Object.entries(rejected).map(([reason, count]) => `${count} ${reason}`);
+  const found = [...reasons, ...(quarantined > 0 ? [`${quarantined} quarantined`] : [])].join(", ");
+  return new DataError("nothing-kept", `No document is left of ${documentsIn}: ${found}`, {}, {
+    hint: "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
+    details: { documentsIn, rejected, quarantined },
+  });
 }
 
 type ByStage = ReadonlyMap<string, readonly CompletionRecord[]>;
