@@ -13,7 +13,11 @@ export function knowsChatFormat(model: Pick<LlamaModel, "specialToken">): boolea
 export function encodeChat(model: LlamaModel, messages: readonly ChatMessage[]): Uint32Array {
   const ids: number[] = [];
   for (const segment of renderChat(messages, { generate: true })) {
-    ids.push(...model.tokenize(segment.kind === "special" ? segment.token : segment.text, { special: segment.kind === "special" }));
+    ids.push(
+      ...model.tokenize(segment.kind === "special" ? segment.token : segment.text, {
+        special: segment.kind === "special",
+      }),
+    );
   }
   return Uint32Array.from(ids);
 }

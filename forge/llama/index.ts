@@ -4,5 +4,5 @@
  * Always sets its thread count and prints nothing. It does not write GGUF; that is `trainer/export`.
  */
 export { encodeChat, knowsChatFormat } from "./chat.ts";
-export { openLlama, probeLlama, type LlamaLibrary, type LlamaProbe } from "./load.ts";
+export { llamaProbe, openLlama, type LlamaLibrary } from "./load.ts";
 export { loadLlama, type GenerateOptions, type Generation, type LlamaModel, type LoadLlamaOptions } from "./model.ts";

@@ -7,6 +7,7 @@
 import { arch, platform } from "node:process";
 import type * as NodeLlamaCpp from "node-llama-cpp";
 import { EnvironmentError } from "../base/errors.ts";
+import type { Probe } from "../base/probe.ts";
 
 export interface LlamaLibrary {
   readonly module: typeof NodeLlamaCpp;
@@ -30,23 +31,20 @@ export async function openLlama(): Promise<LlamaLibrary> {
   return await opened;
 }
 
-/** What `doctor` tells about llama.cpp. */
-export interface LlamaProbe {
-  readonly available: boolean;
-  /** Version of node-llama-cpp when available, else the reason in one sentence. */
-  readonly detail: string;
-  readonly hint?: string;
-}
-
-/** Tries to load llama.cpp and says how that went; never throws. */
-export async function probeLlama(): Promise<LlamaProbe> {
-  try {
-    const { module } = await openLlama();
-    return { available: true, detail: `node-llama-cpp ${await module.getModuleVersion()}, CPU` };
-  } catch (error) {
-    if (!(error instanceof EnvironmentError)) throw error;
-    return { available: false, detail: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  }
+/** For `doctor`: whether llama.cpp runs here. */
+export function llamaProbe(): Probe {
+  return {
+    name: "llama.cpp",
+    look: async () => {
+      try {
+        const { module } = await openLlama();
+        return { status: "ok", detail: `node-llama-cpp ${await module.getModuleVersion()}, CPU` };
+      } catch (error) {
+        if (!(error instanceof EnvironmentError)) throw error;
+        return { status: "optional", detail: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+      }
+    },
+  };
 }
 
 async function load(): Promise<LlamaLibrary> {

@@ -15,6 +15,11 @@ export interface LoadLlamaOptions {
   readonly threads?: number;
   /** Tokens the context holds. @default what the model was trained on, at most 4096 */
   readonly contextLength?: number;
+  /**
+   * Precision of the attention cache. `f32` takes the runtime's own rounding away, to compare a file with its source.
+   * @default "f16", as llama.cpp's users have it
+   */
+  readonly cache?: "f16" | "f32";
   readonly signal?: AbortSignal;
 }
 
@@ -81,10 +86,15 @@ export async function loadLlama(path: string, options: LoadLlamaOptions = {}): P
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof module.InsufficientMemoryError) throw outOfMemory(path, error);
-    throw new DataError("gguf-unloadable", `llama.cpp cannot load ${path}`, { file: path }, {
-      hint: "The file is damaged, or of an architecture that this llama.cpp does not know.",
-      cause: error,
-    });
+    throw new DataError(
+      "gguf-unloadable",
+      `llama.cpp cannot load ${path}`,
+      { file: path },
+      {
+        hint: "The file is damaged, or of an architecture that this llama.cpp does not know.",
+        cause: error,
+      },
+    );
   }
   const parameters = countParameters(model);
   const threads = options.threads ?? (parameters < smallModelParameters ? 1 : availableParallelism());
@@ -96,6 +106,9 @@ export async function loadLlama(path: string, options: LoadLlamaOptions = {}): P
       threads: { ideal: threads, min: threads },
       sequences: 1,
       batchSize: Math.min(contextSize, 512),
+      ...(options.cache === "f32"
+        ? { flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32" }
+        : {}),
     });
   } catch (error) {
     await model.dispose();
@@ -165,7 +178,10 @@ function wrap({ path, model, context, sequence, threads, parameters }: Loaded): 
         await sequence.clearHistory();
         const input = native(ids);
         const final = input.pop() as Token;
-        const results = await sequence.controlledEvaluate([...input, [final, { generateNext: { probabilities: true } }]]);
+        const results = await sequence.controlledEvaluate([
+          ...input,
+          [final, { generateNext: { probabilities: true } }],
+        ]);
         const logProbs = new Float32Array(vocabularySize).fill(-Infinity);
         for (const [id, probability] of results.at(-1)?.next.probabilities ?? []) logProbs[id] = Math.log(probability);
         return logProbs;

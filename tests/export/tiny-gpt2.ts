@@ -145,7 +145,11 @@ export function tinyConfigJson(config: TinyConfig): Record<string, unknown> {
 }
 
 /** Logits after the last token, in double precision (Radford et al. 2019; openai/gpt-2, model.py). */
-export function tinyLogits(config: TinyConfig, tensors: Map<string, TinyTensor>, tokens: ArrayLike<number>): Float32Array {
+export function tinyLogits(
+  config: TinyConfig,
+  tensors: Map<string, TinyTensor>,
+  tokens: ArrayLike<number>,
+): Float32Array {
   const { width: d, heads } = config;
   const weights = (name: string): Float32Array => tensors.get(`transformer.${name}`)!.data;
   const size = d / heads;
@@ -203,7 +207,11 @@ export function safetensorsBytes(tensors: ReadonlyMap<string, TinyTensor>): Uint
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, " ")]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  return Buffer.concat([length, padded, ...[...tensors.values()].map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength))]);
+  return Buffer.concat([
+    length,
+    padded,
+    ...[...tensors.values()].map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+  ]);
 }
 
 /** Writes a checkpoint folder in Hugging Face layout. */

@@ -15,7 +15,9 @@ import type { GgufMetadata, GgufValue } from "./gguf/index.ts";
 const tokenizerJsonSchema = z.object({
   normalizer: z.unknown().optional(),
   pre_tokenizer: z.unknown().optional(),
-  added_tokens: z.array(z.object({ id: z.int().nonnegative(), content: z.string(), special: z.boolean().default(false) })).default([]),
+  added_tokens: z
+    .array(z.object({ id: z.int().nonnegative(), content: z.string(), special: z.boolean().default(false) }))
+    .default([]),
   model: z.object({
     type: z.literal("BPE").default("BPE"),
     vocab: z.record(z.string(), z.int().nonnegative()),
@@ -58,10 +60,15 @@ export async function readExportTokenizer(path: string): Promise<ExportTokenizer
     parsed = tokenizerJsonSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError) {
-      throw new DataError("tokenizer-unreadable", `${path} is not a byte-level BPE tokenizer.json`, { file: path }, {
-        hint: error instanceof z.ZodError ? z.prettifyError(error) : error.message,
-        cause: error,
-      });
+      throw new DataError(
+        "tokenizer-unreadable",
+        `${path} is not a byte-level BPE tokenizer.json`,
+        { file: path },
+        {
+          hint: error instanceof z.ZodError ? z.prettifyError(error) : error.message,
+          cause: error,
+        },
+      );
     }
     throw wrapFileError(error, path);
   }
@@ -70,7 +77,9 @@ export async function readExportTokenizer(path: string): Promise<ExportTokenizer
   for (const { content, id } of parsed.added_tokens) ids.set(content, id);
   const size = Math.max(-1, ...ids.values()) + 1;
   if (size > 2 * ids.size + 1024) {
-    throw new DataError("tokenizer-unreadable", `${path} gives the id ${size - 1} to one of ${ids.size} tokens`, { file: path });
+    throw new DataError("tokenizer-unreadable", `${path} gives the id ${size - 1} to one of ${ids.size} tokens`, {
+      file: path,
+    });
   }
   const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`);
   const types = new Array<number>(size).fill(tokenTypes.unused);
@@ -138,7 +147,12 @@ function refuseUnsupported(parsed: z.infer<typeof tokenizerJsonSchema>, path: st
             ? "it ignores merges for whole words"
             : undefined;
   if (reason === undefined) return;
-  throw new DataError("tokenizer-unsupported", `${path} cannot be put into GGUF: ${reason}`, { file: path }, {
-    hint: "GGUF export knows tokenizers trained by forge and GPT-2's own.",
-  });
+  throw new DataError(
+    "tokenizer-unsupported",
+    `${path} cannot be put into GGUF: ${reason}`,
+    { file: path },
+    {
+      hint: "GGUF export knows tokenizers trained by forge and GPT-2's own.",
+    },
+  );
 }

@@ -93,7 +93,8 @@ function ggufFile(
 ): GgufFile {
   const entry = (name: string): GgufReadTensor => {
     const tensor = tensors.get(name);
-    if (tensor === undefined) throw new DataError("gguf-tensor-missing", `${path} has no tensor ${name}`, { file: path });
+    if (tensor === undefined)
+      throw new DataError("gguf-tensor-missing", `${path} has no tensor ${name}`, { file: path });
     return tensor;
   };
   const readBytes = async (name: string): Promise<Uint8Array> => {
@@ -156,10 +157,14 @@ async function readTensorEntry(reader: HeaderReader): Promise<TensorEntry> {
   const id = await reader.uint32();
   const type = typeNamesById.get(id);
   if (type === undefined) {
-    throw new DataError("gguf-unsupported", `Tensor ${name} of ${reader.path} has type ${id}, which is not known here`, {
-      file: reader.path,
-      byteOffset: reader.offset - 4,
-    });
+    throw new DataError(
+      "gguf-unsupported",
+      `Tensor ${name} of ${reader.path} has type ${id}, which is not known here`,
+      {
+        file: reader.path,
+        byteOffset: reader.offset - 4,
+      },
+    );
   }
   return { name, type, shape: sizes.reverse(), relativeOffset: await reader.uint64() };
 }
@@ -310,7 +315,8 @@ class HeaderReader {
   /** Makes the next `length` bytes available, moves on, and returns their place in the window. */
   async #need(length: number): Promise<number> {
     if (this.offset + length > this.size) throw damaged(this.path, this.offset, "it ends inside the header");
-    const inWindow = this.offset >= this.#windowStart && this.offset + length <= this.#windowStart + this.#window.byteLength;
+    const inWindow =
+      this.offset >= this.#windowStart && this.offset + length <= this.#windowStart + this.#window.byteLength;
     if (!inWindow) {
       const wanted = Math.min(Math.max(length, 1 << 18), this.size - this.offset);
       const buffer = new Uint8Array(wanted);
