@@ -52,6 +52,11 @@ export interface JsonLinesOptions {
   readonly maxRecordBytes: number;
   /** True when nothing follows: the last line then needs no line feed. */
   readonly final: boolean;
+  /**
+   * True lends the columns' `values` instead of copying them out: they hold until the next call of any kernel of this
+   * thread. Fresh memory costs more than the extraction itself. @default false
+   */
+  readonly borrow?: boolean;
 }
 
 export interface JsonLines {

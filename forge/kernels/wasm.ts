@@ -85,7 +85,7 @@ function repair(instance: KernelInstance, bytes: Uint8Array): RepairedUtf8 {
 }
 
 function extract(instance: KernelInstance, chunk: Uint8Array, options: JsonLinesOptions): JsonLines {
-  const { maxRecordBytes, final } = options;
+  const { maxRecordBytes, final, borrow = false } = options;
   const fields = [...new Set(options.fields)];
   const { exports } = instance;
   instance.beginBatch();
@@ -118,10 +118,13 @@ function extract(instance: KernelInstance, chunk: Uint8Array, options: JsonLines
   const offsets = instance.allocate(4 * (length + 1));
   const states = instance.allocate(length);
   const columns = new Map<string, JsonColumn>();
+  // Cells come from distinct bytes of the chunk, so that all columns fit behind one another.
+  let end = values;
   for (const [i, field] of fields.entries()) {
-    const bytes = exports.gatherColumn(cells, i, values, offsets, states);
+    const start = end;
+    end += exports.gatherColumn(cells, i, start, offsets, states);
     columns.set(field, {
-      values: instance.read(values, bytes),
+      values: borrow ? instance.memory().subarray(start, end) : instance.read(start, end - start),
       offsets: instance.readInt32(offsets, length + 1),
       length,
       states: instance.read(states, length),

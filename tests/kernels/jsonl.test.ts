@@ -94,6 +94,13 @@ describe.each(both)("JSON Lines, $implementation", (kernels) => {
     expect([...lines.recordOffsets]).toEqual([0, 155]);
   });
 
+  test("lends columns that hold until the next call", () => {
+    const text = '{"id":"a\\n","text":"first"}\n{"text":"second","id":7}\n';
+    const lent = kernels.extractJsonLines(bytesOf(text), { ...options, borrow: true });
+    const seen = plain(lent);
+    expect(seen).toEqual(plain(extract(text)));
+  });
+
   test("agrees with JSON.parse on every field of any object", () => {
     const record = fc.dictionary(fc.oneof(fc.constantFrom(...options.fields), nastyText), fc.jsonValue(), {
       maxKeys: 6,

@@ -27,6 +27,18 @@ const expectKey = 2;
 const expectFirstElement = 3;
 const expectMore = 4;
 
+/** What the byte after a backslash stands for; 0x75 asks for four hexadecimal digits, 0 is not allowed. */
+const escapes: usize = memory.data(256);
+store<u8>(escapes + 0x22, 0x22);
+store<u8>(escapes + 0x5c, 0x5c);
+store<u8>(escapes + 0x2f, 0x2f);
+store<u8>(escapes + 0x62, 8);
+store<u8>(escapes + 0x66, 12);
+store<u8>(escapes + 0x6e, 10);
+store<u8>(escapes + 0x72, 13);
+store<u8>(escapes + 0x74, 9);
+store<u8>(escapes + 0x75, 0x75);
+
 let records: i32 = 0;
 let quarantined: i32 = 0;
 let consumed: usize = 0;
@@ -75,6 +87,8 @@ export function scanJsonLines(
   fieldTable = fields;
   fieldCount = count as usize;
   stack = depths;
+  // One look at the whole chunk spares a look at each line: a line feed is never part of a sequence.
+  const invalid = findInvalid(source, end);
   let p = source;
   while (p < end) {
     const stop = lineEnd(p, end);
@@ -84,7 +98,7 @@ export function scanJsonLines(
     if (q < stop) {
       let fault: u32;
       if (((stop - p) as u32) > maxRecordBytes) fault = faultTooLong;
-      else if (findInvalid(p, stop) < stop) fault = faultUtf8;
+      else if (stop > invalid && findInvalid(p, stop) < stop) fault = faultUtf8;
       else fault = parseRecord(q, stop, cells + (records as usize) * fieldCount * cellBytes);
       if (fault == fine) {
         store<u32>(recordOffsets + ((records as usize) << 2), (p - source) as u32);
@@ -168,13 +182,11 @@ function parseRecord(p: usize, end: usize, row: usize): u32 {
     } else if (expect == expectValue) {
       if (depth == 1) valueStart = p;
       if (c == 0x22) {
-        const start = p + 1;
-        p = skipString(start);
-        if (p == 0) return faultJson;
         if (depth == 1 && cell != 0) {
-          storeString(cell, start, p - 1);
+          p = copyString(p + 1, cell);
           cell = 0;
-        }
+        } else p = skipString(p + 1);
+        if (p == 0) return faultJson;
       } else if (c == 0x7b || c == 0x5b) {
         store<u8>(stack + depth, c as u8);
         depth++;
@@ -236,17 +248,12 @@ function skipString(p: usize): usize {
     const c = load<u8>(p);
     if (c == 0x22) return p + 1;
     if (c != 0x5c) return 0;
-    const escape = load<u8>(p, 1) as u32;
-    if (escape == 0x75) {
+    const byte = load<u8>(escapes + (load<u8>(p, 1) as usize));
+    if (byte == 0) return 0;
+    if (byte == 0x75) {
       if (hex(p + 2) > 0xffff) return 0;
       p += 6;
-    } else {
-      if (
-        escape != 0x6e && escape != 0x22 && escape != 0x5c && escape != 0x2f && escape != 0x74 && escape != 0x72 &&
-        escape != 0x62 && escape != 0x66
-      ) return 0;
-      p += 2;
-    }
+    } else p += 2;
   }
 }
 
@@ -306,17 +313,72 @@ function cellOf(start: usize, end: usize, row: usize): usize {
   return 0;
 }
 
-function storeString(cell: usize, start: usize, end: usize): void {
-  let stop = end;
-  if (hasEscape(start, end)) {
-    const target = aside;
-    stop = unescape(start, end, target);
-    aside = stop;
-    start = target;
+/**
+ * Validates a wanted string from after its opening quote while copying it aside, unescaped; returns the byte after its
+ * closing quote, or 0. Escapes shrink, so the copy stays within the space of its source.
+ */
+function copyString(p: usize, cell: usize): usize {
+  let o = aside;
+  while (true) {
+    const v = v128.load(p);
+    v128.store(o, v);
+    const special = v128.or(
+      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
+      i8x16.lt_u(v, i8x16.splat(0x20)),
+    );
+    const mask = i8x16.bitmask(special) as u32;
+    if (mask == 0) {
+      p += 16;
+      o += 16;
+      continue;
+    }
+    const run = ctz(mask) as usize;
+    p += run;
+    o += run;
+    const c = load<u8>(p);
+    if (c == 0x22) break;
+    if (c != 0x5c) return 0;
+    do {
+      const byte = load<u8>(escapes + (load<u8>(p, 1) as usize)) as u32;
+      if (byte == 0) return 0;
+      if (byte == 0x75) {
+        p = copyHexEscape(p + 2, o);
+        if (p == 0) return 0;
+        o = hexEscapeEnd;
+      } else {
+        store<u8>(o++, byte as u8);
+        p += 2;
+      }
+    } while (load<u8>(p) == 0x5c);
   }
   store<u32>(cell, cellString);
-  store<u32>(cell, start as u32, 4);
-  store<u32>(cell, (stop - start) as u32, 8);
+  store<u32>(cell, aside as u32, 4);
+  store<u32>(cell, (o - aside) as u32, 8);
+  aside = o;
+  return p + 1;
+}
+
+/** Where the output of the last `copyHexEscape` ends. */
+let hexEscapeEnd: usize = 0;
+
+/** Writes the code point of `\uXXXX`, whose digits begin at `p`, and of the low surrogate after a high one. */
+function copyHexEscape(p: usize, o: usize): usize {
+  let cp = hex(p);
+  if (cp > 0xffff) return 0;
+  p += 4;
+  if ((cp & 0xfc00) == 0xd800 && load<u16>(p) == 0x755c) {
+    const low = hex(p + 2);
+    if ((low & 0xfffffc00) == 0xdc00) {
+      cp = 0x10000 + ((cp & 0x3ff) << 10) + (low & 0x3ff);
+      p += 6;
+    }
+  }
+  if ((cp & 0xfffff800) == 0xd800) {
+    cp = 0xfffd;
+    hadLoneSurrogate = true;
+  }
+  hexEscapeEnd = writeUtf8(o, cp);
+  return p;
 }
 
 function hasEscape(p: usize, end: usize): bool {
@@ -342,38 +404,15 @@ function unescape(p: usize, end: usize, o: usize): usize {
     p += run;
     o += run;
     while (p < end && load<u8>(p) == 0x5c) {
-      const c = load<u8>(p, 1) as u32;
+      const byte = load<u8>(escapes + (load<u8>(p, 1) as usize)) as u32;
       p += 2;
-      if (c == 0x75) {
-        let cp = hex(p);
-        p += 4;
-        if ((cp & 0xfc00) == 0xd800 && p + 6 <= end && load<u16>(p) == 0x755c) {
-          const low = hex(p + 2);
-          if ((low & 0xfc00) == 0xdc00) {
-            cp = 0x10000 + ((cp & 0x3ff) << 10) + (low & 0x3ff);
-            p += 6;
-          }
-        }
-        if ((cp & 0xfffff800) == 0xd800) {
-          cp = 0xfffd;
-          hadLoneSurrogate = true;
-        }
-        o = writeUtf8(o, cp);
-      } else store<u8>(o++, unescaped(c) as u8);
+      if (byte == 0x75) {
+        p = copyHexEscape(p, o);
+        o = hexEscapeEnd;
+      } else store<u8>(o++, byte as u8);
     }
   }
   return o;
-}
-
-// @ts-ignore: decorator
-@inline
-function unescaped(c: u32): u32 {
-  if (c == 0x6e) return 10;
-  if (c == 0x74) return 9;
-  if (c == 0x72) return 13;
-  if (c == 0x62) return 8;
-  if (c == 0x66) return 12;
-  return c;
 }
 
 function writeUtf8(o: usize, cp: u32): usize {
