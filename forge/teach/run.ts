@@ -86,7 +86,9 @@ export async function runTeach(config: TeachConfig, options: TeachOptions): Prom
       details: { changed },
     });
   }
-  if (standing?.manifest !== undefined && changed.length === 0 && (await isWhole(out, standing.manifest))) {
+  // The journal forgets failed answers when it is opened: with --update they are asked for once more.
+  const again = options.update === true && standing?.manifest?.rejected["teacher-error"] !== undefined;
+  if (standing?.manifest !== undefined && changed.length === 0 && !again && (await isWhole(out, standing.manifest))) {
     return { manifest: standing.manifest, asked: 0, unchanged: true };
   }
   await rm(join(out, "manifest.json"), { force: true });

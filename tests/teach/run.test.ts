@@ -183,6 +183,23 @@ describe("forge teach with replay", () => {
     });
   });
 
+  it("asks again under --update for what the teacher failed to answer, and for nothing else", async () => {
+    const config = configWith({ limit: 10, retry: { attempts: 1, baseMs: 0 } });
+    const replay = await openTeacher(config, prompts, {});
+    let calls = 0;
+    const flaky: Teacher = {
+      identify: (signal) => replay.identify(signal),
+      ask: (request, signal) =>
+        calls++ === 3 ? Promise.reject(new TransientError("teacher-failed", "hiccup")) : replay.ask(request, signal),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const first = await runTeach(config, options(out, { teacher: flaky }));
+    expect(first.manifest).toMatchObject({ accepted: 9, rejected: { "teacher-error": 1 } });
+    expect(await runTeach(config, options(out, { teacher: flaky }))).toMatchObject({ unchanged: true });
+    const second = await runTeach(config, options(out, { teacher: flaky, update: true }));
+    expect(second).toMatchObject({ asked: 1, manifest: { accepted: 10, rejected: {} } });
+  });
+
   it("stops the run, resumable, when one answer after the other fails", async () => {
     const broken: Teacher = {
       identify: () =>

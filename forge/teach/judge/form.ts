@@ -22,7 +22,7 @@ export function checkSoundness(text: string): Finding {
   ];
   const found = faults.find(([pattern]) => pattern.test(text));
   if (found !== undefined) return { reason: "malformed", detail: found[1] };
-  const fences = text.match(/^\s*```/gm)?.length ?? 0;
+  const fences = text.match(/^[ \t]*```/gm)?.length ?? 0;
   if (fences % 2 === 1) return { reason: "malformed", detail: "a code fence is never closed" };
   return { detail: "sound" };
 }
@@ -95,7 +95,7 @@ export function checkLength(text: string, config: ChecksConfig): Finding {
 /** `Part 1:` … `Usage:` pairs, when the system message asks for them (Orca's fifteenth). */
 export function checkFormat(text: string, system: SystemMessage): Finding {
   if (!system.demands.includes("parts")) return { detail: "free form" };
-  const marks = [...text.matchAll(/^\s*(?:(part)\s*#?\s*(\d+)|(usage))\s*:/gim)];
+  const marks = [...text.matchAll(/^[ \t]*(?:(part)\s*#?\s*(\d+)|(usage))\s*:/gim)];
   const parts = marks.filter(([, part]) => part !== undefined);
   const expected = parts.map((_, index) => String(index + 1)).join(",");
   const paired = marks.every(([, part], index) => (index % 2 === 0) === (part !== undefined)) && marks.length % 2 === 0;
