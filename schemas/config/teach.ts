@@ -99,7 +99,10 @@ export type ChecksConfig = z.infer<typeof checksSchema>;
 export const teachConfigSchema = z.strictObject({
   title: z.string().default("Answers of a teacher").describe("Heading of the dataset card."),
   description: z.string().default("").describe("A paragraph for the dataset card."),
-  license: z.string().optional().describe("Licence of queries and recorded answers, for the card; a model's answers get none."),
+  license: z
+    .string()
+    .optional()
+    .describe("Licence of queries and recorded answers, for the card; a model's answers get none."),
   systems: z.array(systemMessageSchema).min(1).describe("The system messages."),
   collections: z.record(z.string(), collectionSchema).describe("The pool of system messages of each query collection."),
   queries: z.array(z.string()).min(1).describe("JSON Lines files of queries, relative to this file."),

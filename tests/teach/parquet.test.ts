@@ -107,7 +107,7 @@ describe("createAnswerWriter", () => {
           rows.map((one) => ({ ...one, queue_ms: one.queue_ms === null ? null : one.queue_ms + 0 })),
         );
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 
