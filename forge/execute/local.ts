@@ -17,10 +17,11 @@ import {
   type Reporter,
   type WorkerPool,
 } from "../base/index.ts";
+import { runJob, type WorkerJob } from "./job.ts";
 import { findRecord, removeRecord, writeRecord, type Executor, type TaskOutcome, type TaskProgress } from "../pipeline/index.ts";
 
 export interface LocalExecutorOptions {
-  /** Worker threads. */
+  /** Worker threads; 0 runs the tasks in this thread, one after the other: for debugging and quick tests. */
   readonly workers: number;
   /** Module that exports `runTask`; the pipeline's by default. Another one serves tests. */
   readonly module?: URL;
@@ -28,24 +29,14 @@ export interface LocalExecutorOptions {
   readonly maxHeapMb?: number;
 }
 
-/** What is sent to a worker thread. */
-export interface WorkerJob {
-  readonly module: string;
-  readonly task: Task;
-  readonly folder: string;
-}
-
 /** Runs plans on this machine. The caller holds the lock of the output folder. */
 export function localExecutor(options: LocalExecutorOptions): Executor {
   const { workers, maxHeapMb } = options;
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
   return async (plan, { folder, reporter, signal }) => {
-    await using pool = createWorkerPool<WorkerJob, TaskOutcome>({
-      entry: moduleUrl(import.meta.url, "./worker.ts"),
-      workers,
-      signal,
-      maxHeapMb,
-    });
+    const entry = moduleUrl(import.meta.url, "./worker.ts");
+    await using pool =
+      workers === 0 ? thisThread : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal, maxHeapMb });
     const records: CompletionRecord[] = [];
     for (const stage of plan.stages) {
       records.push(...(await runStage(stage, { pool, module, folder, reporter, workers, signal })));
@@ -53,6 +44,12 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     return records;
   };
 }
+
+/** Runs jobs right here. */
+const thisThread: WorkerPool<WorkerJob, TaskOutcome> = {
+  run: async (job, onProgress = () => undefined) => await runJob(job, onProgress),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
 
 interface StageContext {
   readonly pool: WorkerPool<WorkerJob, TaskOutcome>;
@@ -81,7 +78,7 @@ async function runStage(stage: Stage, context: StageContext): Promise<Completion
     return record;
   };
   // Twice as many as threads: while one writes its record, its thread already has the next task.
-  for await (const record of mapConcurrent(stage.tasks, workers * 2, run, signal === undefined ? {} : { signal })) {
+  for await (const record of mapConcurrent(stage.tasks, Math.max(1, workers * 2), run, signal === undefined ? {} : { signal })) {
     records.push(record);
   }
   reporter({ type: "stage-end", stage: stage.name, elapsedMs: performance.now() - started });

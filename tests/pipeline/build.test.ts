@@ -21,7 +21,7 @@ beforeAll(async () => {
   root = join(work, "in");
   out = join(work, "out");
   await writeFiles(root, plantedFiles());
-  manifest = await build(plantedConfig(root), out, { workers: 1 });
+  manifest = await build(plantedConfig(root), out);
   first = await snapshot(out);
 });
 afterAll(async () => {
@@ -58,14 +58,14 @@ describe("building a corpus", () => {
   it("names the filter, the reason and the measured value of a rejected document", async () => {
     const rows = (await rowsOf(out, "rejects")).filter((row) => row["stage"] !== "dedup");
     expect(rows).toHaveLength(planted.short);
-    for (const row of rows) expect(row).toMatchObject({ stage: "length", value: 4, partnerId: null, jaccard: null });
+    for (const row of rows) expect(row).toMatchObject({ stage: "length", reason: "too_few_words", value: 5, partnerId: null, jaccard: null });
   });
 
   it("replaces invalid UTF-8 and counts it", () => {
     expect(manifest.figures.replacements).toBe(2);
   });
 
-  it("writes the same bytes with 1, 2 and 5 workers, wherever the input lies and however it was listed", async () => {
+  it("writes the same bytes with 0, 2 and 5 worker threads, wherever the input lies and however it was listed", async () => {
     const elsewhere = join(work, "elsewhere");
     await writeFiles(elsewhere, Object.fromEntries(Object.entries(plantedFiles()).reverse()));
     const config = plantedConfig(root);

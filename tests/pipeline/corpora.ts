@@ -87,13 +87,13 @@ export function plantedConfig(root: string, more: Record<string, unknown> = {}):
   });
 }
 
-/** Builds on two threads. */
+/** Builds in this thread unless told otherwise: starting threads is what most of a small build costs. */
 export async function build(
   config: CorpusConfig,
   out: string,
   options: Partial<BuildOptions> & { readonly workers?: number } = {},
 ): Promise<CorpusManifest> {
-  const { workers = 2, ...rest } = options;
+  const { workers = 0, ...rest } = options;
   return await buildCorpus(config, { out, executor: localExecutor({ workers }), ...rest });
 }
 
