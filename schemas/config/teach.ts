@@ -17,7 +17,6 @@ export const eraseSchema = z.discriminatedUnion("mode", [
     with: z.string().describe("The message the student sees; empty for none."),
   }),
 ]);
-export type EraseRule = z.infer<typeof eraseSchema>;
 
 export const systemMessageSchema = z.strictObject({
   id: z

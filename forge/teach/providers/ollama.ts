@@ -13,7 +13,7 @@ import type { DoneReason } from "../../../schemas/record/answer.ts";
 import { createTransport, startClocks, transientStatus, wrapNetworkError } from "../transport.ts";
 import { RowFault, type Teacher, type TeacherIdentity, type TeacherReply, type TeacherRequest } from "./types.ts";
 
-export const defaultOllamaHost = "http://127.0.0.1:11434";
+const defaultOllamaHost = "http://127.0.0.1:11434";
 
 export interface OllamaTeacherOptions {
   readonly model: string;
