@@ -108,42 +108,62 @@ export async function unite(task: DedupTask, context: DedupContext): Promise<Ded
   const { verifyGroups } = context.config;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const total = documents.length("copies");
-  const firstAll = growingUint32();
-  const secondAll = growingUint32();
   const unresolved = new Uint8Array(total);
+  let pairs: Pairs = { first: new Uint32Array(), second: new Uint32Array() };
   for (let input = 1; input < task.inputs.length; input++) {
+    context.signal?.throwIfAborted();
     await using file = await openColumns(inputPath(task, input, context), pairKind);
-    firstAll.append(await file.u32("first"));
-    secondAll.append(await file.u32("second"));
+    // Band by band: alike documents share many bands, so the distinct pairs are few.
+    pairs = distinctPairs(pairs, { first: await file.u32("first"), second: await file.u32("second") });
     for (const document of await file.u32("unresolved")) unresolved[document] = 1;
   }
-  const first = firstAll.finish();
-  const second = secondAll.finish();
+  const { first, second } = pairs;
   const component = components(first, second, total);
   const componentOfPair = first.map((document) => component[document] as number);
-  const distinct = sortRows([componentOfPair, first, second]).filter(
-    (pair, i, sorted) =>
-      i === 0 || first[pair] !== first[sorted[i - 1] as number] || second[pair] !== second[sorted[i - 1] as number],
-  );
+  // Stable: within a component the pairs stay in ascending order.
+  const order = sortRows([componentOfPair]);
   const isCandidate = new Uint8Array(total);
-  for (const pair of distinct) {
-    isCandidate[first[pair] as number] = 1;
-    isCandidate[second[pair] as number] = 1;
-  }
+  for (const document of first) isCandidate[document] = 1;
+  for (const document of second) isCandidate[document] = 1;
   const groupOffsets = Uint32Array.from({ length: verifyGroups + 1 }, (_, group) =>
-    Math.floor((group * distinct.length) / verifyGroups),
+    Math.floor((group * order.length) / verifyGroups),
   );
   const digest = await writeColumns(outputPath(task, 0, context), candidateKind, {
-    first: distinct.map((pair) => first[pair] as number),
-    second: distinct.map((pair) => second[pair] as number),
+    first: order.map((pair) => first[pair] as number),
+    second: order.map((pair) => second[pair] as number),
     groupOffsets,
     isCandidate,
     unresolved,
   });
   return {
     outputs: [digest],
-    counts: { pairs: distinct.length, candidates: isCandidate.reduce((sum, one) => sum + one, 0) },
+    counts: { pairs: order.length, candidates: isCandidate.reduce((sum, one) => sum + one, 0) },
   };
+}
+
+interface Pairs {
+  readonly first: Uint32Array;
+  readonly second: Uint32Array;
+}
+
+/** The union of two lists of pairs, ascending by first, then second. */
+function distinctPairs(a: Pairs, b: Pairs): Pairs {
+  const length = a.first.length + b.first.length;
+  const first = new Uint32Array(length);
+  const second = new Uint32Array(length);
+  first.set(a.first);
+  first.set(b.first, a.first.length);
+  second.set(a.second);
+  second.set(b.second, a.second.length);
+  const sorted = sortRows([first, second]);
+  let distinct = 0;
+  for (const pair of sorted) {
+    const last = distinct === 0 ? undefined : (sorted[distinct - 1] as number);
+    if (last !== undefined && first[pair] === first[last] && second[pair] === second[last]) continue;
+    sorted[distinct++] = pair;
+  }
+  const rows = sorted.subarray(0, distinct);
+  return { first: rows.map((pair) => first[pair] as number), second: rows.map((pair) => second[pair] as number) };
 }
 
 /** Numbers of the batch's rows (from 0) whose documents survived. */
