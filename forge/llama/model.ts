@@ -5,7 +5,7 @@
  * sequence, whose cache is cut back to the common prefix by llama.cpp itself.
  */
 import { availableParallelism } from "node:os";
-import { stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { LlamaContext, LlamaContextSequence, LlamaModel as NativeModel, Token } from "node-llama-cpp";
 import { DataError, EnvironmentError, wrapFileError } from "../base/errors.ts";
 import { openLlama } from "./load.ts";
@@ -75,9 +75,7 @@ const defaultContextLength = 4096;
  * @example await using model = await loadLlama("model.gguf"); await model.generate(model.tokenize("Once"));
  */
 export async function loadLlama(path: string, options: LoadLlamaOptions = {}): Promise<LlamaModel> {
-  await stat(path).catch((error: unknown) => {
-    throw wrapFileError(error, path);
-  });
+  await checkMagic(path);
   const { module, llama } = await openLlama();
   const abort = options.signal === undefined ? {} : { loadSignal: options.signal };
   let model: NativeModel;
@@ -192,6 +190,20 @@ function wrap({ path, model, context, sequence, threads, parameters }: Loaded): 
       await model.dispose();
     },
   };
+}
+
+/** Looks at the first bytes before llama.cpp does: its own reader prints warnings about what it cannot read. */
+async function checkMagic(path: string): Promise<void> {
+  const start = new DataView(new ArrayBuffer(8));
+  try {
+    await using file = await open(path, "r");
+    await file.read(start, 0, 8, 0);
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+  const version = start.getUint32(4, true);
+  if (start.getUint32(0) === 0x47475546 && (version === 2 || version === 3)) return;
+  throw new DataError("gguf-unloadable", `${path} is not a GGUF file of version 2 or 3`, { file: path, byteOffset: 0 });
 }
 
 function countParameters(model: NativeModel): number {

@@ -113,19 +113,24 @@ class ByteWriter {
     return this.#buffer.slice(0, this.length);
   }
   uint8(value: number): void {
-    this.#view.setUint8(this.#take(1), value);
+    const at = this.#take(1);
+    this.#view.setUint8(at, value);
   }
   uint32(value: number): void {
-    this.#view.setUint32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value, true);
   }
   int32(value: number): void {
-    this.#view.setInt32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setInt32(at, value, true);
   }
   float32(value: number): void {
-    this.#view.setFloat32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setFloat32(at, value, true);
   }
   uint64(value: number): void {
-    this.#view.setBigUint64(this.#take(8), BigInt(value), true);
+    const at = this.#take(8);
+    this.#view.setBigUint64(at, BigInt(value), true);
   }
   string(value: string): void {
     const bytes = Buffer.from(value, "utf8");
@@ -137,7 +142,7 @@ class ByteWriter {
     this.#take(count);
   }
 
-  /** Reserves bytes and returns where they begin. */
+  /** Reserves bytes and returns where they begin; may replace buffer and view, so call it before naming them. */
   #take(count: number): number {
     const at = this.length;
     if (at + count > this.#buffer.length) {
