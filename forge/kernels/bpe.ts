@@ -2,17 +2,34 @@
  * Byte-level BPE for everybody else: an encoder from a model and a trainer for new models, plain or in WebAssembly
  * behind the same signature.
  */
+import { EnvironmentError } from "../base/errors.ts";
 import type { BpeModel } from "./bpe-model.ts";
 import type { BpeEncoder, BpeTrainer, BpeTrainerOptions } from "./bpe-types.ts";
+import { createWasmBpeEncoder } from "./bpe-wasm.ts";
 import { createReferenceBpeEncoder } from "./reference/bpe-encode.ts";
 import { createReferenceBpeTrainer } from "./reference/bpe-train.ts";
 
 export { parseTokenizerJson, type BpeModel, type BpeNormalForm } from "./bpe-model.ts";
 export type { BpeEncoder, BpeTrainer, BpeTrainerOptions, TokenColumn, TokenizerJson } from "./bpe-types.ts";
 
-/** Makes an encoder of a model (see `parseTokenizerJson`). One belongs to one thread. */
-export function createBpeEncoder(model: BpeModel): BpeEncoder {
-  return createReferenceBpeEncoder(model);
+export interface BpeEncoderOptions {
+  /** @default the environment variable FORGE_KERNELS, else WebAssembly where it runs */
+  readonly implementation?: "reference" | "wasm";
+}
+
+/**
+ * Makes an encoder of a model (see `parseTokenizerJson`). One belongs to one thread.
+ *
+ * @throws EnvironmentError when WebAssembly is forced and does not run here
+ */
+export function createBpeEncoder(model: BpeModel, options: BpeEncoderOptions = {}): BpeEncoder {
+  const wanted = options.implementation ?? process.env["FORGE_KERNELS"];
+  if (wanted === "reference") return createReferenceBpeEncoder(model);
+  const fast = createWasmBpeEncoder(model);
+  if (fast === undefined && options.implementation === "wasm") {
+    throw new EnvironmentError("kernels-unavailable", "The WebAssembly tokenizer does not run here, or not this model");
+  }
+  return fast ?? createReferenceBpeEncoder(model);
 }
 
 /**

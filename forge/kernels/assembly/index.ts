@@ -12,3 +12,5 @@ export {
   jsonRecordCount,
   scanJsonLines,
 } from "./jsonl";
+export { loadMerges, setBpeModel } from "./bpe";
+export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";

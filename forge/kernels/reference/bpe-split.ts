@@ -101,7 +101,7 @@ function contractionLength(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /** Characters besides white space that BLOOM's pattern keeps out of words. Brackets and bar stand in its class as typed. */
-const bloomSeparators = "(|.,!?…。，、।۔،)";
+export const bloomSeparators = "(|.,!?…。，、।۔،)";
 
 /** BLOOM's: ` ?[^(\s|[.,!?…。，、।۔،])]+`, with what lies between two matches as one pre-token. */
 function makeBloomSplitter(): Splitter {
