@@ -92,6 +92,12 @@ function cleanText(
   let lineFeeds = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
+    if (byte > 0x20 && byte < 0x7f) {
+      output[to++] = byte;
+      contentEnd = to;
+      lineFeeds = 0;
+      continue;
+    }
     if (whitespace) {
       const separator = separatorLength(bytes, at);
       if (separator > 0) {

@@ -1,101 +1,16 @@
 /**
- * What quality filters measure, in one pass over each text: counts as columns, one entry a document.
- *
- * The definitions are datatrove's (huggingface/datatrove a649de79: gopher_quality, gopher_repetition, fineweb_quality
- * and c4 filters), counted in code points as Python's `len` does. Two parts of theirs are ours, because theirs are
- * models of one language:
- * - words: a run of letters, digits, marks and `_`; `'`, `’` and `.` join letters, `.`, `,`, `;`, `'` and `’` join
- *   digits (after UAX #29); an ideograph or Hiragana is a word; every other character but white space is one too.
- * - sentences: they end at a run of terminators with closing quotes and brackets behind it, if that ends the line, or
- *   if white space and no lower-case ASCII letter follows; after `。`, `！`, `？` nothing need follow.
+ * Statistics of quality filters and C4's line rules over columns of UTF-8 text; filter-types.ts defines every count.
  */
+import type { C4Edit, C4LineRules, FilterStatistics } from "./filter-types.ts";
 import { c4Lines } from "./reference/c4-lines.ts";
 import { filterStatistics } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
-/** Counts of each document. Ratios belong to the rules, which also say what they divide by. */
-export const filterStatisticNames = [
-  /** Code points of the text. */
-  "characters",
-  "newlines",
-  /** Words and symbols. */
-  "words",
-  /** Words that are not punctuation alone, and their code points. */
-  "plainWords",
-  "plainWordCharacters",
-  /** Words with a letter in them. */
-  "alphabeticWords",
-  /** How many different ones of the, be, to, of, and, that, have, with occur. */
-  "stopWords",
-  /** `#`; `...` and `…`. */
-  "hashes",
-  "ellipses",
-  /** Lines as Python's str.splitlines sees them; those that begin with • or -, and that end in ... or …. */
-  "lines",
-  "bulletLines",
-  "ellipsisLines",
-  /** Pieces of the stripped text between two or more line feeds; repeated ones and their code points. */
-  "paragraphs",
-  "duplicateParagraphs",
-  "duplicateParagraphCharacters",
-  /** Pieces of the text between line feeds; repeated ones and their code points. */
-  "pieces",
-  "duplicatePieces",
-  "duplicatePieceCharacters",
-  /** Lines between line feeds that are not blank; those ending in a terminator; those of at most 30 code points. */
-  "fullLines",
-  "terminatedLines",
-  "shortLines",
-  "duplicateLineCharacters",
-  /** Code points in the most frequent n-gram of words (with a space between words), times its count. */
-  "top2GramCharacters",
-  "top3GramCharacters",
-  "top4GramCharacters",
-  /** Code points of words in n-grams that occurred before; found n-grams do not overlap. */
-  "duplicate5GramCharacters",
-  "duplicate6GramCharacters",
-  "duplicate7GramCharacters",
-  "duplicate8GramCharacters",
-  "duplicate9GramCharacters",
-  "duplicate10GramCharacters",
-] as const;
-export type FilterStatisticName = (typeof filterStatisticNames)[number];
-
-/** One column for each name, each as long as the batch has documents. */
-export type FilterStatistics = Readonly<Record<FilterStatisticName, Uint32Array>>;
-
-/** FineWeb's short line, in code points. */
-export const shortLineCharacters = 30;
+export * from "./filter-types.ts";
 
 /** Counts of every text of a column. */
 export function computeFilterStatistics(column: TextColumn): FilterStatistics {
   return filterStatistics(column);
-}
-
-/** Which lines C4 keeps; see `C4FilterConfig`. Null switches a rule off. */
-export interface C4LineRules {
-  readonly terminalPunctuation: boolean;
-  readonly minWordsPerLine: number | null;
-  readonly maxWordLength: number | null;
-  readonly removeCitations: boolean;
-  readonly javascript: boolean;
-  readonly policy: boolean;
-  readonly loremIpsum: boolean;
-  readonly curlyBracket: boolean;
-}
-
-/** Texts after C4's line rules, and what the rules about whole documents need. */
-export interface C4Edit {
-  /** Kept lines, stripped, joined by line feeds. A document that breaks a rule is edited up to that line. */
-  readonly text: TextColumn;
-  /** 1 for each document that the edit changed. */
-  readonly changed: Uint8Array;
-  readonly sentences: Uint32Array;
-  /** 1 where a line that was not dropped before has `lorem ipsum`, or `{`; the first of both decides. */
-  readonly loremIpsum: Uint8Array;
-  readonly curlyBracket: Uint8Array;
-  readonly keptLines: Uint32Array;
-  readonly droppedLines: Uint32Array;
 }
 
 /** Applies C4's line rules. Case is folded for ASCII letters only. */

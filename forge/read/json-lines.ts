@@ -78,9 +78,9 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     }
   };
 
+  let parts: Uint8Array[] = [];
+  let waiting = 0;
   try {
-    let parts: Uint8Array[] = [];
-    let waiting = 0;
     for await (const chunk of openBytes(path, part.compression, from)) {
       parts.push(chunk);
       waiting += chunk.length;
@@ -97,6 +97,7 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   } catch (error) {
     if (!(error instanceof DamagedStream)) throw error;
     // Whole records that came before the damage are good.
+    pending = concat(pending, parts);
     work(false);
     collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending));
   }

@@ -5,6 +5,7 @@
  * back-pressure is on the side of the input: the next 64 KB of it are written only when the output was taken.
  */
 import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 import { wrapFileError } from "../base/index.ts";
 import type { Compression } from "./types.ts";
@@ -27,7 +28,11 @@ export class DamagedStream extends Error {
   }
 }
 
+/** Smaller files are read at once: opening a stream costs more than reading them. */
+const smallFile = 1 << 20;
 const outputChunk = 1 << 20;
+/** A decoder that meets damage keeps the chunk that it was filling; this is what may be lost of the good part. */
+const carefulChunk = 1 << 12;
 const inputChunk = 1 << 16;
 
 /**
@@ -41,10 +46,31 @@ export async function* openBytes(
   compression: Compression,
   start = 0,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const source = createReadStream(path, { start, highWaterMark: compression === "none" ? outputChunk : inputChunk });
+  if (compression === "none") return yield* openPlain(path, start);
+  let delivered = 0;
   try {
-    if (compression === "none") yield* source as AsyncIterable<Buffer>;
-    else yield* decompress(source as AsyncIterable<Buffer>, compression);
+    for await (const chunk of openCompressed(path, compression, outputChunk)) {
+      delivered += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!(error instanceof DamagedStream) || error.reason === "truncated") throw error;
+    // Read again in small chunks, to get at what stands right before the damage.
+    let position = 0;
+    for await (const chunk of openCompressed(path, compression, carefulChunk)) {
+      const known = Math.min(chunk.length, Math.max(0, delivered - position));
+      position += chunk.length;
+      if (known < chunk.length) yield chunk.subarray(known);
+    }
+  }
+}
+
+async function* openPlain(path: string, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const small = start === 0 ? await readSmallFile(path) : undefined;
+  if (small !== undefined) return yield small;
+  const source = createReadStream(path, { start, highWaterMark: outputChunk });
+  try {
+    yield* source as AsyncIterable<Buffer>;
   } catch (error) {
     throw wrapFileError(error, path);
   } finally {
@@ -52,14 +78,36 @@ export async function* openBytes(
   }
 }
 
+async function* openCompressed(
+  path: string,
+  compression: "gzip" | "zstd",
+  chunkSize: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = createReadStream(path, { highWaterMark: inputChunk });
+  try {
+    yield* decompress(source as AsyncIterable<Buffer>, compression, chunkSize);
+  } catch (error) {
+    throw wrapFileError(error, path);
+  } finally {
+    source.destroy();
+  }
+}
+
+async function readSmallFile(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return (await stat(path)).size <= smallFile ? await readFile(path) : undefined;
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+}
+
 async function* decompress(
   source: AsyncIterable<Buffer>,
   compression: "gzip" | "zstd",
+  chunkSize: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const stream: Gunzip | ZstdDecompress =
-    compression === "gzip"
-      ? createGunzip({ chunkSize: outputChunk })
-      : createZstdDecompress({ chunkSize: outputChunk });
+    compression === "gzip" ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
   let ready: Buffer[] = [];
   let failure: Error | undefined;
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();

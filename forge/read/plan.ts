@@ -4,9 +4,11 @@
  * JSON Lines that are not compressed are cut into byte ranges; small files of a source are grouped in their order; a
  * compressed or large other file is a split by itself. The plan depends on names and contents only.
  */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { DataError, digestFile, ForgeError, mapConcurrent } from "../base/index.ts";
+import { DataError, digestFile, ForgeError, mapConcurrent, wrapFileError, type FileDigest } from "../base/index.ts";
 import { compressionOf, formatOf } from "./formats.ts";
 import { sourceUri } from "./identity.ts";
 import { listFiles } from "./list-files.ts";
@@ -80,13 +82,24 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
 
 async function describeFile(source: SourceConfig, root: string, path: string): Promise<InputFile | string> {
   try {
-    const { bytes, sha256 } = await digestFile(path);
+    const { bytes, sha256 } = await digest(path);
     const name = basename(path);
     const format = formatOf(name, source.preset === "brown-corpus" ? "brown" : source.format);
     return { source: source.name, uri: sourceUri(root, path), format, compression: compressionOf(name), bytes, sha256 };
   } catch (error) {
     if (error instanceof ForgeError) return error.message;
     throw error;
+  }
+}
+
+/** Like `digestFile`, which opens a stream; most files here are too small for that. */
+async function digest(path: string): Promise<FileDigest> {
+  try {
+    if ((await stat(path)).size > 1 << 20) return await digestFile(path);
+    const content = await readFile(path);
+    return { bytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
+  } catch (error) {
+    throw wrapFileError(error, path);
   }
 }
 

@@ -238,7 +238,7 @@ export function utf8Data(
 
 /** A float column as Arrow data; NaN becomes null. */
 export function float32Data(values: Float32Array): Data<Float32> {
-  const nulls = bitmap(values.length, (row) => !Number.isNaN(values[row] as number));
+  const nulls = bitmap(values.length, (row) => !Number.isNaN(values[row]));
   return makeData({ type: new Float32(), length: values.length, ...nulls, data: values });
 }
 

@@ -1,12 +1,12 @@
 /**
- * The plain twin of the kernel that applies C4's line rules: definitions in ../filter-statistics.ts.
+ * The plain twin of the kernel that applies C4's line rules: definitions in ../filter-types.ts.
  *
  * Order of the rules within a line, as in datatrove: too long a word, citations cut, end of line, too few words, lorem
  * ipsum, javascript, curly bracket, policy. Words are what stands between white space; they are counted before
  * citations are cut.
  */
 import { filterClassTable, kindMask, terminalBit, wordKind } from "../filter-classes.ts";
-import type { C4Edit, C4LineRules } from "../filter-statistics.ts";
+import type { C4Edit, C4LineRules } from "../filter-types.ts";
 import type { TextColumn } from "../types.ts";
 import { codePointAt, lineSeparatorLength } from "./filter-statistics.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The plain twin of the statistics kernel: definitions in ../filter-statistics.ts, the oracle on strings in its test.
+ * The plain twin of the statistics kernel: definitions in ../filter-types.ts, the oracle on strings in its test.
  *
  * Three passes over the bytes of a text: lines, words, then n-grams over the words' hashes. Two texts are taken to be
  * equal when 64 bits of polynomial hash are; concatenations are hashed from the hashes of their words.
@@ -10,7 +10,7 @@ import {
   shortLineCharacters,
   type FilterStatisticName,
   type FilterStatistics,
-} from "../filter-statistics.ts";
+} from "../filter-types.ts";
 import type { TextColumn } from "../types.ts";
 import { GenerationTable } from "./hash-table.ts";
 

@@ -1,0 +1,324 @@
+/**
+ * The statistics kernel against an oracle on JavaScript strings, written from datatrove's definitions
+ * (huggingface/datatrove a649de79) without looking at bytes.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  computeFilterStatistics,
+  editC4Lines,
+  filterStatisticNames,
+  type C4LineRules,
+  type FilterStatisticName,
+} from "../../forge/kernels/filter-statistics.ts";
+import type { TextColumn } from "../../forge/kernels/types.ts";
+
+function columnOf(texts: readonly string[]): TextColumn {
+  const parts = texts.map((text) => Buffer.from(text, "utf8"));
+  const offsets = new Int32Array(texts.length + 1);
+  parts.forEach((part, i) => (offsets[i + 1] = (offsets[i] as number) + part.length));
+  return { values: new Uint8Array(Buffer.concat(parts)), offsets, length: texts.length };
+}
+
+function statisticsOf(text: string): Record<FilterStatisticName, number> {
+  const statistics = computeFilterStatistics(columnOf([text]));
+  return Object.fromEntries(filterStatisticNames.map((name) => [name, statistics[name][0]])) as never;
+}
+
+const space = "\\p{White_Space}\\u001c-\\u001f";
+const letter = "[\\p{L}--[\\p{Ideographic}\\p{sc=Hira}]]";
+const single = "[[\\p{Ideographic}\\p{sc=Hira}]&&\\p{L}]";
+const mark = "[\\p{M}\\u200c\\u200d]";
+const wordCharacter = `[${letter}\\p{N}\\p{Pc}${mark}]`;
+const wordPattern = new RegExp(
+  `${single}${mark}*` +
+    `|${wordCharacter}(?:${wordCharacter}|(?<=${letter}${mark}*)['’.](?=${letter})|(?<=\\p{N}${mark}*)['’.,;](?=\\p{N}))*` +
+    `|[^${space}]${mark}*`,
+  "gv",
+);
+const lineSeparator = new RegExp("\\r\\n|[\\n\\r\\v\\f\\u001c-\\u001e\\u0085\\u2028\\u2029]", "u");
+const length = (text: string): number => [...text].length;
+const strip = (text: string): string => text.replace(new RegExp(`^[${space}]+|[${space}]+$`, "gu"), "");
+
+function wordsOf(text: string): string[] {
+  return text.match(wordPattern) ?? [];
+}
+
+function duplicates(items: readonly string[]): readonly [number, number] {
+  const seen = new Set<string>();
+  let count = 0;
+  let characters = 0;
+  for (const item of items) {
+    if (seen.has(item)) {
+      count++;
+      characters += length(item);
+    } else seen.add(item);
+  }
+  return [count, characters];
+}
+
+function topNGram(words: readonly string[], n: number): number {
+  const counts = new Map<string, number>();
+  for (let i = 0; i + n <= words.length; i++) {
+    const gram = words.slice(i, i + n).join(" ");
+    counts.set(gram, (counts.get(gram) ?? 0) + 1);
+  }
+  let best = ["", 0] as readonly [string, number];
+  for (const entry of counts) if (entry[1] > best[1]) best = entry;
+  return length(best[0]) * best[1];
+}
+
+function duplicateNGrams(words: readonly string[], n: number): number {
+  const seen = new Set<string>();
+  let characters = 0;
+  for (let i = 0; i + n <= words.length;) {
+    const gram = words.slice(i, i + n).join("");
+    if (seen.has(gram)) {
+      characters += length(gram);
+      i += n;
+    } else {
+      seen.add(gram);
+      i++;
+    }
+  }
+  return characters;
+}
+
+/** Terminators that occur in the generated texts. */
+const isTerminated = (line: string): boolean => /[.!?。]$/u.test(line);
+const isPunctuation = (word: string): boolean => /^[!-/:-@[-`{-~’…“”。\u007f]+$/u.test(word);
+
+function oracle(text: string): Partial<Record<FilterStatisticName, number>> {
+  const words = wordsOf(text);
+  const plain = words.filter((word) => !isPunctuation(word));
+  const lines = text.split(lineSeparator);
+  if (lines.at(-1) === "") lines.pop();
+  const paragraphs = strip(text).split(/\n{2,}/);
+  const pieces = text.split(/\n+/);
+  const full = text.split("\n").filter((line) => strip(line) !== "");
+  const stops = ["the", "be", "to", "of", "and", "that", "have", "with"];
+  return {
+    characters: length(text),
+    newlines: text.split("\n").length - 1,
+    words: words.length,
+    plainWords: plain.length,
+    plainWordCharacters: plain.reduce((sum, word) => sum + length(word), 0),
+    alphabeticWords: words.filter((word) => /\p{L}/u.test(word)).length,
+    stopWords: stops.filter((word) => words.includes(word)).length,
+    hashes: text.split("#").length - 1,
+    ellipses: text.split("...").length - 1 + (text.split("…").length - 1),
+    lines: lines.length,
+    bulletLines: lines.filter((line) => /^[•-]/.test(strip(line))).length,
+    ellipsisLines: lines.filter((line) => /(\.\.\.|…)$/.test(strip(line))).length,
+    paragraphs: paragraphs.length,
+    duplicateParagraphs: duplicates(paragraphs)[0],
+    duplicateParagraphCharacters: duplicates(paragraphs)[1],
+    pieces: pieces.length,
+    duplicatePieces: duplicates(pieces)[0],
+    duplicatePieceCharacters: duplicates(pieces)[1],
+    fullLines: full.length,
+    terminatedLines: full.filter(isTerminated).length,
+    shortLines: full.filter((line) => length(line) <= 30).length,
+    duplicateLineCharacters: duplicates(full)[1],
+    top2GramCharacters: topNGram(words, 2),
+    top3GramCharacters: topNGram(words, 3),
+    top4GramCharacters: topNGram(words, 4),
+    duplicate5GramCharacters: duplicateNGrams(words, 5),
+    duplicate6GramCharacters: duplicateNGrams(words, 6),
+    duplicate7GramCharacters: duplicateNGrams(words, 7),
+    duplicate8GramCharacters: duplicateNGrams(words, 8),
+    duplicate9GramCharacters: duplicateNGrams(words, 9),
+    duplicate10GramCharacters: duplicateNGrams(words, 10),
+  };
+}
+
+/** Few pieces, so that lines, paragraphs and n-grams repeat. */
+const piece = fc.constantFrom(
+  "the",
+  "of",
+  "to",
+  "that's",
+  "a",
+  "b",
+  "ab",
+  "Word",
+  "naïve",
+  "3.14",
+  "1,000",
+  "x_y",
+  "e\u0301",
+  "日本",
+  "ひら",
+  "カナ",
+  "Straße",
+  ".",
+  "...",
+  "…",
+  "!",
+  "?",
+  "。",
+  "#",
+  "##",
+  "-",
+  "•",
+  "'",
+  "’",
+  "“q”",
+  "😀",
+  " ",
+  " ",
+  " ",
+  "\t",
+  "\n",
+  "\n",
+  "\n\n",
+  "\n\n\n",
+  "\r\n",
+  "\r",
+  "\v",
+  "\u0085",
+  "\u2028",
+  "\u00a0",
+  "\u001c",
+  "http://a.b/c",
+  "don’t stop",
+  "a long line of more than thirty characters here",
+);
+const text = fc.array(piece, { maxLength: 120 }).map((pieces) => pieces.join(""));
+
+describe("computeFilterStatistics", () => {
+  it("counts what datatrove's definitions count, on any text", () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(statisticsOf(value)).toEqual(oracle(value));
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it("gives each text of a column what it gives the text alone, also in a slice", () => {
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 2, maxLength: 5 }), (texts) => {
+        const column = columnOf(texts);
+        const sliced = { ...column, offsets: column.offsets.subarray(1), length: column.length - 1 };
+        const statistics = computeFilterStatistics(sliced);
+        texts.slice(1).forEach((value, row) => {
+          for (const name of filterStatisticNames) expect(statistics[name][row]).toBe(statisticsOf(value)[name]);
+        });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("cuts words as its definition says", () => {
+    const counts = (value: string): number => statisticsOf(value).words;
+    expect(counts("don't stop")).toBe(2);
+    expect(counts("version 24.11.1, now")).toBe(4);
+    expect(counts("日本語")).toBe(3);
+    expect(counts("カタカナ")).toBe(1);
+    expect(counts("snake_case")).toBe(1);
+    expect(counts("end. Next")).toBe(3);
+    expect(counts("🏋️ gym")).toBe(2);
+  });
+
+  it("counts a duplicated n-gram by the concatenation of its words, as datatrove does", () => {
+    // "ab c d e f" and "a bc d e f" are the same 5-gram once joined.
+    expect(statisticsOf("ab c d e f a bc d e f").duplicate5GramCharacters).toBe(6);
+    expect(statisticsOf("ab c d e f a bd c e f").duplicate5GramCharacters).toBe(0);
+  });
+
+  it("takes the first of the most frequent n-grams", () => {
+    expect(statisticsOf("aa b cc dddd aa b cc dddd").top2GramCharacters).toBe(8);
+  });
+
+  it("finds nothing in an empty text but one empty paragraph and piece", () => {
+    const { paragraphs, pieces, ...rest } = statisticsOf("");
+    expect([paragraphs, pieces]).toEqual([1, 1]);
+    expect(new Set(Object.values(rest))).toEqual(new Set([0]));
+  });
+});
+
+const rules: C4LineRules = {
+  terminalPunctuation: true,
+  minWordsPerLine: 3,
+  maxWordLength: 1000,
+  removeCitations: true,
+  javascript: true,
+  policy: true,
+  loremIpsum: true,
+  curlyBracket: true,
+};
+
+function edited(value: string, more: Partial<C4LineRules> = {}): { readonly text: string; readonly sentences: number } {
+  const edit = editC4Lines(columnOf([value]), { ...rules, ...more });
+  return {
+    text: Buffer.from(edit.text.values.subarray(0, edit.text.offsets[1])).toString(),
+    sentences: edit.sentences[0] as number,
+  };
+}
+
+describe("editC4Lines", () => {
+  it.each([
+    ["keeps lines that end a sentence", "One two three.\nOne two three", "One two three."],
+    ["drops lines that end in an ellipsis", "One two three...\nYes it is!", "Yes it is!"],
+    ["drops lines of fewer than three words", "Two words.\nNow three words.", "Now three words."],
+    [
+      "drops lines about javascript, whatever the case",
+      "Please enable JavaScript now.\nThis line stays here.",
+      "This line stays here.",
+    ],
+    ["drops lines about policies", "Read our Privacy Policy here.\nThis line stays here.", "This line stays here."],
+    [
+      "cuts citations after it counted words",
+      "Earth is round[12] and old[citation needed].",
+      "Earth is round and old.",
+    ],
+    ["strips lines and the whole", "  One two three.  \n\n", "One two three."],
+    [
+      "drops lines with a word over 1,000 characters",
+      `${"x".repeat(1001)} and so on.\nThis line stays here.`,
+      "This line stays here.",
+    ],
+    ["keeps lines with a word of 1,000 characters", `${"é".repeat(1000)} and so.`, `${"é".repeat(1000)} and so.`],
+  ])("%s", (_name, input, output) => {
+    expect(edited(input).text).toBe(output);
+  });
+
+  it("keeps lines without a stop when the rule is off, as FineWeb does", () => {
+    expect(edited("One two three\nfour", { terminalPunctuation: false, minWordsPerLine: null }).text).toBe(
+      "One two three\nfour",
+    );
+  });
+
+  it.each([
+    ["One. Two! Three?", 3],
+    ["It costs 3.14 dollars. Buy e.g. this one.", 2],
+    ['He said "Stop." Then he left.', 2],
+    ["これは文です。これも文です。", 2],
+    ["no stop at the end", 1],
+    ["What?! No way.", 2],
+  ])("counts the sentences of %j as %i", (input, sentences) => {
+    expect(edited(input, { terminalPunctuation: false, minWordsPerLine: null }).sentences).toBe(sentences);
+  });
+
+  it("flags lorem ipsum and curly brackets only in lines that were not dropped before", () => {
+    const edit = editC4Lines(columnOf(["It is lorem ipsum dolor.", "Lorem ipsum.", "Now a { is here.", "{"]), rules);
+    expect([...edit.loremIpsum]).toEqual([1, 0, 0, 0]);
+    expect([...edit.curlyBracket]).toEqual([0, 0, 1, 0]);
+  });
+
+  it("says which texts it changed, and loses no line without counting it", () => {
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
+        const edit = editC4Lines(columnOf(texts), { ...rules, loremIpsum: false, curlyBracket: false });
+        texts.forEach((value, row) => {
+          const [start, end] = [edit.text.offsets[row] as number, edit.text.offsets[row + 1] as number];
+          const result = Buffer.from(edit.text.values.subarray(start, end)).toString();
+          expect(edit.changed[row]).toBe(result === value ? 0 : 1);
+          expect((edit.keptLines[row] as number) + (edit.droppedLines[row] as number)).toBe(statisticsOf(value).lines);
+        });
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,167 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { configOf, folderOf, readAll } from "./support.ts";
+
+const sources = [{ name: "docs", path: "docs.jsonl" }];
+
+function lines(...texts: readonly string[]): string {
+  return texts.map((text) => `${JSON.stringify({ text })}\n`).join("");
+}
+
+describe("reading JSON Lines", () => {
+  it("takes text, url, date, language and wanted fields from where the config says", async () => {
+    const record = { body: "Hello", link: "https://a.b/", when: "2024-01-02", lang: "en", tags: ["x"], title: "T" };
+    await using folder = await folderOf({ "docs.jsonl": `${JSON.stringify(record)}\n` });
+    const fields = { text: "body", url: "link", date: "when", language: "lang", meta: ["title", "tags", "none"] };
+    const { documents } = await readAll(folder.path, configOf([{ ...sources[0], fields }]));
+    expect(documents).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f]{32}$/),
+        text: "Hello",
+        url: "https://a.b/",
+        source: "docs.jsonl",
+        date: "2024-01-02",
+        language: "en",
+        languageScore: null,
+        meta: '{"title":"T","tags":["x"]}',
+      },
+    ]);
+  });
+
+  it("gives the same documents and ids however the file is split and batched", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.string({ unit: "grapheme", maxLength: 300 }), fc.constantFrom("\n", "\r\n", "\n\n")), {
+          minLength: 5,
+          maxLength: 60,
+        }),
+        fc.integer({ min: 1024, max: 4000 }),
+        async (records, splitBytes) => {
+          const file = records.map(([text, end]) => JSON.stringify({ text: text.toWellFormed() }) + end).join("");
+          await using folder = await folderOf({ "docs.jsonl": file });
+          const whole = await readAll(folder.path, configOf(sources));
+          const split = await readAll(folder.path, configOf(sources, { splitBytes, batchBytes: 1024 }));
+          expect(split.documents).toEqual(whole.documents);
+          expect(whole.documents.map(({ text }) => text)).toEqual(records.map(([text]) => text.toWellFormed()));
+          expect(split.plan.splits.length).toBe(Math.max(1, Math.ceil(Buffer.byteLength(file) / splitBytes)));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it("gives the same documents from plain, gzip and zstd files", async () => {
+    const content = Buffer.from(lines("one", "two", "three"));
+    await using folder = await folderOf({
+      "a.jsonl": content,
+      "b.jsonl.gz": Buffer.concat([gzipSync(content.subarray(0, 20)), gzipSync(content.subarray(20))]),
+      "c.jsonl.zst": zstdCompressSync(content),
+    });
+    const { documents } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
+    expect(documents.map(({ text }) => text)).toEqual([
+      "one",
+      "two",
+      "three",
+      "one",
+      "two",
+      "three",
+      "one",
+      "two",
+      "three",
+    ]);
+    expect(new Set(documents.map(({ id }) => id)).size).toBe(9);
+  });
+
+  it("quarantines bad records with row, position, sample and reason, and keeps the good ones", async () => {
+    const bad = ["{not json", '{"other":"field"}', '{"text":5}', "[1]", '"text"'];
+    const file = [JSON.stringify({ text: "good" }), ...bad, JSON.stringify({ text: "also good" })].join("\n");
+    await using folder = await folderOf({ "docs.jsonl": file });
+    const { documents, quarantined } = await readAll(folder.path, configOf(sources));
+    expect(documents.map(({ text }) => text)).toEqual(["good", "also good"]);
+    expect(quarantined.map(({ reason, row }) => [reason, row])).toEqual([
+      ["malformed-json", 1],
+      ["field-missing", 2],
+      ["field-not-text", 3],
+      ["malformed-json", 4],
+      ["malformed-json", 5],
+    ]);
+    expect(quarantined[0]).toMatchObject({ source: "docs.jsonl", byteOffset: 16, byteLength: 9, sample: "{not json" });
+  });
+
+  it.each([5000, 3_000_000])(
+    "quarantines a line of %i bytes that is longer than allowed, and goes on",
+    async (length) => {
+      const long = JSON.stringify({ text: "x".repeat(length) });
+      const file = `${lines("before")}${long}\n${lines("after")}`;
+      await using folder = await folderOf({ "docs.jsonl": file, "docs.jsonl.gz": gzipSync(file) });
+      for (const path of ["docs.jsonl", "docs.jsonl.gz"]) {
+        for (const splitBytes of [2 ** 30, 40_000]) {
+          const { documents, quarantined } = await readAll(
+            folder.path,
+            configOf([{ name: "docs", path }], { maxRecordBytes: 1024, splitBytes }),
+          );
+          expect(documents.map(({ text }) => text)).toEqual(["before", "after"]);
+          expect(quarantined).toEqual([
+            expect.objectContaining({ reason: "record-too-long", byteOffset: 18, byteLength: long.length }),
+          ]);
+          expect(quarantined[0]?.sample).toMatch(/^\{"text":"xxx/);
+        }
+      }
+    },
+  );
+
+  it("replaces invalid UTF-8 and counts it, or quarantines the record, as the config says", async () => {
+    const file = Buffer.concat([
+      Buffer.from('{"text":"a'),
+      Buffer.from([0xff, 0xc3]),
+      Buffer.from('b"}\n'),
+      Buffer.from(lines("good")),
+    ]);
+    await using folder = await folderOf({ "docs.jsonl": file });
+    const replaced = await readAll(folder.path, configOf(sources));
+    expect(replaced.documents.map(({ text }) => text)).toEqual(["a\ufffd\ufffdb", "good"]);
+    expect([replaced.replacements, replaced.quarantined]).toEqual([2, []]);
+    const strict = await readAll(folder.path, configOf(sources, { onInvalidUtf8: "quarantine" }));
+    expect(strict.documents.map(({ text }) => text)).toEqual(["good"]);
+    expect(strict.quarantined).toEqual([expect.objectContaining({ reason: "invalid-utf8", row: 0, byteOffset: 0 })]);
+    expect(strict.documents[0]?.["id"]).toBe(replaced.documents[1]?.["id"]);
+  });
+
+  it("keeps the good records of a truncated file and quarantines the rest as one entry", async () => {
+    const texts = Array.from({ length: 3000 }, (_, i) => `document ${i} ${Math.sin(i)}`);
+    const content = Buffer.from(lines(...texts));
+    const offsets = [0];
+    for (const text of texts) offsets.push((offsets.at(-1) as number) + Buffer.byteLength(lines(text)));
+    for (const [name, bytes] of [
+      ["docs.jsonl.gz", gzipSync(content)],
+      ["docs.jsonl.zst", zstdCompressSync(content)],
+    ] as const) {
+      await using folder = await folderOf({ [name]: bytes.subarray(0, bytes.length - 5000) });
+      const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: name }]));
+      expect(documents.length).toBeLessThan(texts.length);
+      if (name.endsWith("gz")) expect(documents.length).toBeGreaterThan(1000);
+      expect(documents.map(({ text }) => text)).toEqual(texts.slice(0, documents.length));
+      expect(quarantined).toEqual([
+        expect.objectContaining({
+          source: name,
+          reason: "truncated",
+          row: null,
+          byteOffset: offsets[documents.length],
+          byteLength: null,
+        }),
+      ]);
+    }
+  });
+
+  it("reports damage in the middle of a compressed file without losing what came before", async () => {
+    const bytes = gzipSync(
+      Buffer.from(lines(...Array.from({ length: 3000 }, (_, i) => `document ${i} ${Math.cos(i)}`))),
+    );
+    bytes.fill(0xaa, Math.floor(bytes.length / 2), Math.floor(bytes.length / 2) + 200);
+    await using folder = await folderOf({ "docs.jsonl.gz": bytes });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "docs.jsonl.gz" }]));
+    expect(documents[0]?.["text"]).toBe("document 0 1");
+    expect(quarantined.at(-1)).toMatchObject({ reason: "corrupt-compression", row: null });
+  });
+});
