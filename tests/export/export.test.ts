@@ -231,6 +231,12 @@ describe.skipIf(llama.status !== "ok")(`exported models in llama.cpp${needsLlama
     const path = join(folder, "damaged.gguf");
     await writeFile(path, "GGUF, but not really");
     await expect(loadLlama(path)).rejects.toMatchObject({ code: "gguf-unloadable" });
+    const { model } = await runExport({ ...gguf("cut"), verify: false });
+    const whole = await readFile(model);
+    for (const length of [8, 3000, whole.length - 4000]) {
+      await writeFile(path, whole.subarray(0, length));
+      await expect(loadLlama(path)).rejects.toMatchObject({ code: "gguf-unloadable" });
+    }
     await expect(loadLlama(join(folder, "absent.gguf"))).rejects.toMatchObject({ code: "file-not-found" });
   });
 
