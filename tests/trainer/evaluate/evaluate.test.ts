@@ -15,7 +15,7 @@ describe("evaluation", () => {
   it("finds ln(vocabulary) for a model that knows nothing, and bits per byte from the bytes behind the targets", async () => {
     await using backend = await openTiny();
     const model = describeGpt2(tinySizes);
-    const blank = new Map(model.tensors.map((tensor) => [tensor.name, initialValues(tensor, 1).map((v) => v * 0)]));
+    const blank = new Map(model.tensors.map((tensor) => [tensor.name, initialValues(tensor, 1).fill(0)]));
     await backend.load({ parameters: blank });
     const stream = Uint16Array.from({ length: 201 }, (_, i) => i % tinySizes.vocabularySize);
     const source = createWindows([stream], tinySizes.context);
