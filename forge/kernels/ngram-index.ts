@@ -40,6 +40,9 @@ export interface NgramHits {
 /** Words before the bitmap: log₂ of its bits, log₂ of the slots, n-grams held, capacity. */
 const headerWords = 4;
 
+/** n-grams looked up at a time. */
+const blockLength = 4096;
+
 export class NgramIndex {
   /** Hand this to another thread and open it there with `NgramIndex.open`. */
   readonly shared: SharedArrayBuffer;
@@ -49,6 +52,8 @@ export class NgramIndex {
   private readonly slots: Uint32Array;
   private readonly filterShift: number;
   private readonly slotMask: number;
+  private readonly suspects = new Int32Array(blockLength);
+  private readonly firstItems = new Uint32Array(blockLength);
 
   private constructor(shared: SharedArrayBuffer) {
     this.shared = shared;
@@ -93,26 +98,51 @@ export class NgramIndex {
 
   /** Every n-gram of the texts that the index holds. */
   lookup({ hashes, offsets }: ShingleSequences): NgramHits {
-    const { filter, filterShift } = this;
     const texts: number[] = [];
     const positions: number[] = [];
     const items: number[] = [];
-    const length = offsets.length - 1;
-    for (let text = 0; text < length; text++) {
-      const start = offsets[text] as number;
-      const end = offsets[text + 1] as number;
-      for (let at = start; at < end; at++) {
-        const high = hashes[2 * at + 1] as number;
-        const bit = high >>> filterShift;
-        if ((((filter[bit >>> 5] as number) >>> (bit & 31)) & 1) === 0) continue;
-        const item = this.find(hashes[2 * at] as number, high);
+    const start = offsets[0] as number;
+    const end = offsets[offsets.length - 1] as number;
+    let text = 0;
+    for (let from = start; from < end; from += blockLength) {
+      const suspects = this.suspectsOf(hashes, from, Math.min(end, from + blockLength));
+      this.firstItemsOf(hashes, suspects);
+      for (let i = 0; i < suspects; i++) {
+        if (this.firstItems[i] === 0) continue;
+        const at = this.suspects[i] as number;
+        const item = this.find(hashes[2 * at] as number, hashes[2 * at + 1] as number);
         if (item < 0) continue;
+        while (at >= (offsets[text + 1] as number)) text++;
         texts.push(text);
-        positions.push(at - start);
+        positions.push(at - (offsets[text] as number));
         items.push(item);
       }
     }
     return { texts: Int32Array.from(texts), positions: Int32Array.from(positions), items: Uint32Array.from(items) };
+  }
+
+  /**
+   * Puts into `suspects` the n-grams of `[from, to)` that the bitmap cannot clear; returns their number. No branch
+   * depends on what the bitmap says, so that its cache misses overlap.
+   */
+  private suspectsOf(hashes: Uint32Array, from: number, to: number): number {
+    const { filter, filterShift, suspects } = this;
+    let count = 0;
+    for (let at = from; at < to; at++) {
+      const bit = (hashes[2 * at + 1] as number) >>> filterShift;
+      suspects[count] = at;
+      count += ((filter[bit >>> 5] as number) >>> (bit & 31)) & 1;
+    }
+    return count;
+  }
+
+  /** Reads the first slot of each suspect, many of which are free; its cache misses overlap too. */
+  private firstItemsOf(hashes: Uint32Array, count: number): void {
+    const { slots, slotMask, suspects, firstItems } = this;
+    for (let i = 0; i < count; i++) {
+      const low = hashes[2 * (suspects[i] as number)] as number;
+      firstItems[i] = slots[2 * (low & slotMask) + 1] as number;
+    }
   }
 
   /** Item of an n-gram, or -1. */
