@@ -58,7 +58,6 @@ function frontMatter(manifest: CorpusManifest): string {
   const languages = Object.keys(figures.languages).filter((code) => /^[a-z]{2,3}$/.test(code));
   const licenses = [...new Set(figures.sources.map((source) => source.license))];
   const only = licenses.length === 1 ? licenses[0] : undefined;
-  const splits = Object.entries(figures.tokens).map(([name, split]) => ({ name, num_examples: split.documents }));
   const metadata = {
     pretty_name: manifest.name,
     ...(languages.length === 0 ? {} : { language: languages }),
@@ -70,7 +69,11 @@ function frontMatter(manifest: CorpusManifest): string {
       { config_name: "default", data_files: "documents/*.parquet", default: true },
       { config_name: "rejects", data_files: "rejects/*.parquet" },
     ],
-    dataset_info: { config_name: "tokens", splits },
+    // Only the token shards are split; the hub calls a config's single part "train".
+    dataset_info: {
+      config_name: "default",
+      splits: [{ name: "train", num_examples: conservation.kept, num_bytes: figures.keptTextBytes }],
+    },
   };
   return `---\n${stringify(metadata)}---`;
 }
@@ -194,16 +197,20 @@ function filesSection({ files }: CorpusManifest): string {
     files.filter((file) => file.path.includes("/") && !file.path.startsWith("card/")),
     (file) => file.path.slice(0, file.path.indexOf("/") + 1),
   );
-  const rows = [...groups].map(([folder, members]) => [
-    `\`${folder}\``,
-    count(members.length),
-    bytes(members.reduce((sum, file) => sum + file.bytes, 0)),
-  ]);
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([folder, members]) => [
+      `\`${folder}\``,
+      count(members.length),
+      bytes(members.reduce((sum, file) => sum + file.bytes, 0)),
+    ]);
   return `## Files\n\n${table(["folder", "files", "size"], rows)}\n\nSizes and SHA-256 of all files are in \`manifest.json\`; \`forge verify\` checks them.`;
 }
 
 function toolsSection({ program, config }: CorpusManifest): string {
-  const lines = [`- [Forge](https://www.npmjs.com/package/@forge-corpus/forge) ${program}, Apache-2.0. The resolved config is in \`manifest.json\`.`];
+  const lines = [
+    `- [Forge](https://www.npmjs.com/package/@forge-corpus/forge) ${program}, Apache-2.0. The resolved config is in \`manifest.json\`.`,
+  ];
   if (usesLanguageModel(config)) {
     lines.push(
       "- Languages were identified with fastText's `lid.176` model (Joulin et al. 2016), licensed CC-BY-SA 3.0: https://fasttext.cc/docs/en/language-identification.html",
@@ -225,7 +232,10 @@ function funnelBars({ conservation, stages }: CorpusManifest): Bar[] {
     value,
     note: `${count(value)} (${percent(value, conservation.documentsIn)})`,
   });
-  return [bar("documents in", conservation.documentsIn), ...stages.map((stage) => bar(`after ${stage.stage}`, stage.kept))];
+  return [
+    bar("documents in", conservation.documentsIn),
+    ...stages.map((stage) => bar(`after ${stage.stage}`, stage.kept)),
+  ];
 }
 
 function lengthBars({ figures }: CorpusManifest): Bar[] {
@@ -242,7 +252,8 @@ function usesLanguageModel(config: unknown): boolean {
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
@@ -279,7 +290,10 @@ function bytes(value: number): string {
 
 /** One line of Markdown-safe text. */
 function excerpt(text: string): string {
-  const line = text.slice(0, excerptLength * 2).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, excerptLength * 2)
+    .replace(/\s+/g, " ")
+    .trim();
   const cut = line.length > excerptLength ? `${line.slice(0, excerptLength)}…` : line;
   return cut.toWellFormed().replace(/[\\`*_{}[\]<>#|]/g, "\\$&");
 }

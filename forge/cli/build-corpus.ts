@@ -24,7 +24,12 @@ export const spec: CommandSpec = {
   ],
   argument: { name: "CONFIG.yaml", description: "What to read and how; see docs/recipes/", required: false },
   options: [
-    { name: "source", value: "PATH", description: "Instead of a config: file, folder or glob to read", repeatable: true },
+    {
+      name: "source",
+      value: "PATH",
+      description: "Instead of a config: file, folder or glob to read",
+      repeatable: true,
+    },
     standardOptions.out,
     standardOptions.dryRun,
     standardOptions.update,
@@ -68,7 +73,10 @@ async function load(input: CommandInput): Promise<LoadedConfig<CorpusConfig>> {
       hint: "For example: forge build-corpus --source 'texts/*.jsonl' --out shards/mine",
     });
   }
-  const quick = { name: basename(out ?? "corpus"), sources: paths.map((path, i) => ({ name: `source-${i + 1}`, path })) };
+  const quick = {
+    name: basename(out ?? "corpus"),
+    sources: paths.map((path, i) => ({ name: `source-${i + 1}`, path })),
+  };
   return await loadConfig(corpusConfigSchema, {
     path: argument === undefined ? undefined : resolve(cwd, argument),
     sets: flags.list("set"),

@@ -14,7 +14,9 @@ export const spec: CommandSpec = {
   async run({ argument, cwd }) {
     if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
     const manifest = await refreshCard(resolve(cwd, argument));
-    const files = manifest.files.map((file) => file.path).filter((path) => path === "README.md" || path.startsWith("card/"));
+    const files = manifest.files
+      .map((file) => file.path)
+      .filter((path) => path === "README.md" || path.startsWith("card/"));
     const text = files.map((path) => `wrote ${join(argument, path)}`).join("\n");
     return { text, json: { folder: argument, files }, next: `forge verify ${argument}` };
   },

@@ -18,7 +18,14 @@ import {
   type WorkerPool,
 } from "../base/index.ts";
 import { runJob, type WorkerJob } from "./job.ts";
-import { findRecord, removeRecord, writeRecord, type Executor, type TaskOutcome, type TaskProgress } from "../pipeline/index.ts";
+import {
+  findRecord,
+  removeRecord,
+  writeRecord,
+  type Executor,
+  type TaskOutcome,
+  type TaskProgress,
+} from "../pipeline/index.ts";
 
 export interface LocalExecutorOptions {
   /** Worker threads; 0 runs the tasks in this thread, one after the other: for debugging and quick tests. */
@@ -78,14 +85,23 @@ async function runStage(stage: Stage, context: StageContext): Promise<Completion
     return record;
   };
   // Twice as many as threads: while one writes its record, its thread already has the next task.
-  for await (const record of mapConcurrent(stage.tasks, Math.max(1, workers * 2), run, signal === undefined ? {} : { signal })) {
+  for await (const record of mapConcurrent(
+    stage.tasks,
+    Math.max(1, workers * 2),
+    run,
+    signal === undefined ? {} : { signal },
+  )) {
     records.push(record);
   }
   reporter({ type: "stage-end", stage: stage.name, elapsedMs: performance.now() - started });
   return records;
 }
 
-async function runTask(task: Task, context: StageContext, report: (task: Task, progress: TaskProgress) => void): Promise<CompletionRecord> {
+async function runTask(
+  task: Task,
+  context: StageContext,
+  report: (task: Task, progress: TaskProgress) => void,
+): Promise<CompletionRecord> {
   const { pool, module, folder, reporter, signal } = context;
   await removeRecord(folder, task.id);
   for (let attempt = 1; ; attempt++) {
@@ -134,7 +150,8 @@ function trackProgress(
   let bytes = 0;
   let tasks = 0;
   const emit = (): void => {
-    if (totalBytes > 0) reporter({ type: "stage-progress", stage: stage.name, done: bytes, total: totalBytes, unit: "bytes" });
+    if (totalBytes > 0)
+      reporter({ type: "stage-progress", stage: stage.name, done: bytes, total: totalBytes, unit: "bytes" });
     else reporter({ type: "stage-progress", stage: stage.name, done: tasks, total: stage.tasks.length, unit: "tasks" });
   };
   return {

@@ -1,6 +1,14 @@
 /** Record batches on disk between tasks (Arrow IPC streams, uncompressed) and rows picked out of them. */
 import { readFile } from "node:fs/promises";
-import { makeData, RecordBatch, RecordBatchReader, RecordBatchStreamWriter, Struct, type Data, type Schema } from "apache-arrow";
+import {
+  makeData,
+  RecordBatch,
+  RecordBatchReader,
+  RecordBatchStreamWriter,
+  Struct,
+  type Data,
+  type Schema,
+} from "apache-arrow";
 import { float32Data, utf8Data } from "../../schemas/record/document.ts";
 import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
 
@@ -56,7 +64,7 @@ export async function* readBatches(path: string): AsyncGenerator<RecordBatch, vo
 /** A batch of some rows, in the given order; the batch itself when all rows are taken. Texts and numbers only. */
 export function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBatch {
   if (rows.length === batch.numRows) return batch;
-  const children = batch.data.children.map((child) => takeColumn(child as Data, rows));
+  const children = batch.data.children.map((child) => takeColumn(child, rows));
   const type = new Struct(batch.schema.fields);
   return new RecordBatch(batch.schema, makeData({ type, length: rows.length, nullCount: 0, children }));
 }

@@ -49,7 +49,10 @@ export async function buildCorpus(config: CorpusConfig, options: BuildOptions): 
 }
 
 /** The plan alone: what `--dry-run` shows. Reads the inputs' names, sizes and hashes, writes nothing. */
-export async function planBuild(config: CorpusConfig, options: Pick<BuildOptions, "cwd" | "signal"> = {}): Promise<Plan> {
+export async function planBuild(
+  config: CorpusConfig,
+  options: Pick<BuildOptions, "cwd" | "signal"> = {},
+): Promise<Plan> {
   return planCorpus(config, await describeInputs(config, options.cwd ?? process.cwd(), options.signal));
 }
 

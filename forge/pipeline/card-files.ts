@@ -1,16 +1,27 @@
-/** Writes the dataset card into an output: facts from the manifest, examples from the rejects. */
+/** The end of an output: the dataset card (facts from the manifest, examples from the rejects), then the manifest. */
 import { join } from "node:path";
 import { corpusManifestSchema, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { ManifestFile } from "../../schemas/run/manifest.ts";
-import { DataError, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
+import { DataError, formatJson, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
 import { renderCard, type RejectExample } from "../card/index.ts";
 import { openParquet } from "../shard/index.ts";
-import { sealWithCard } from "./seal.ts";
 
 /** Examples shown for each reason: the first ones in the order of the files. */
 const examplesPerReason = 2;
 
-export async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise<readonly ManifestFile[]> {
+/** Writes the card for a manifest, and the manifest with the card's files in it. */
+export async function sealWithCard(folder: string, draft: CorpusManifest): Promise<CorpusManifest> {
+  const card = await writeCardFiles(folder, draft);
+  const isCard = new Set(card.map((file) => file.path));
+  const files = [...draft.files.filter((file) => !isCard.has(file.path)), ...card].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
+  const manifest = corpusManifestSchema.parse({ ...draft, files });
+  await writeFileAtomic(join(folder, "manifest.json"), formatJson(manifest));
+  return manifest;
+}
+
+async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise<readonly ManifestFile[]> {
   const written: ManifestFile[] = [];
   for (const { path, content } of renderCard(manifest, await collectExamples(folder, manifest))) {
     written.push({ path, ...(await writeFileAtomic(join(folder, path), content)) });
@@ -27,13 +38,23 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
   const path = join(folder, "manifest.json");
   const value = await readJsonIfThere(path);
   if (value === undefined) {
-    throw new DataError("manifest-missing", `${folder} has no manifest.json`, { file: path }, {
-      hint: "It is written last, so no run has finished here: run `forge build-corpus` again.",
-    });
+    throw new DataError(
+      "manifest-missing",
+      `${folder} has no manifest.json`,
+      { file: path },
+      {
+        hint: "It is written last, so no run has finished here: run `forge build-corpus` again.",
+      },
+    );
   }
   const parsed = corpusManifestSchema.safeParse(value);
   if (!parsed.success) {
-    throw new DataError("manifest-invalid", `${path} is not the manifest of a corpus`, { file: path }, { cause: parsed.error });
+    throw new DataError(
+      "manifest-invalid",
+      `${path} is not the manifest of a corpus`,
+      { file: path },
+      { cause: parsed.error },
+    );
   }
   return parsed.data;
 }
@@ -47,7 +68,10 @@ export async function refreshCard(folder: string): Promise<CorpusManifest> {
 
 async function collectExamples(folder: string, manifest: CorpusManifest): Promise<readonly RejectExample[]> {
   const missing = new Map(
-    Object.entries(manifest.conservation.rejected).map(([reason, count]) => [reason, Math.min(count, examplesPerReason)]),
+    Object.entries(manifest.conservation.rejected).map(([reason, count]) => [
+      reason,
+      Math.min(count, examplesPerReason),
+    ]),
   );
   const examples: RejectExample[] = [];
   const paths = manifest.files.map((file) => file.path).filter((path) => path.startsWith("rejects/"));

@@ -41,7 +41,8 @@ export async function describeInputs(config: CorpusConfig, cwd: string, signal?:
     files,
     splits,
     models,
-    tokenizer: config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
+    tokenizer:
+      config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
     signals: [...new Set(lists.flatMap((filters) => signalNames(filters)))].sort(),
   };
 }

@@ -24,7 +24,8 @@ export interface OutputOptions {
  */
 export async function prepareOutput(folder: string, plan: Plan, options: OutputOptions = {}): Promise<void> {
   await refuseForeign(folder);
-  if (options.force === true) await Promise.all(outputEntries.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
+  if (options.force === true)
+    await Promise.all(outputEntries.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
   await removeTemporaries(folder);
   const previous = await readPlan(folder);
   const changes = previous === undefined ? [] : planChanges(previous, plan);
@@ -50,16 +51,23 @@ export function planChanges(previous: Plan, plan: Plan): readonly string[] {
     const after = plan.madeFrom[name];
     if (before === undefined) changes.push(`${name} is new`);
     else if (after === undefined) changes.push(`${name} is gone`);
-    else if (canonicalJson(before) !== canonicalJson(after)) changes.push(`${name} changed${leafChange(before, after)}`);
+    else if (canonicalJson(before) !== canonicalJson(after))
+      changes.push(`${name} changed${leafChange(before, after)}`);
   }
   if (changes.length > 0) return changes;
   // Same config and inputs, other keys: the program itself works differently now.
-  const keys = (one: Plan): string => canonicalJson(one.stages.map((stage) => [stage.name, stage.tasks.map((task) => task.key)]));
+  const keys = (one: Plan): string =>
+    canonicalJson(one.stages.map((stage) => [stage.name, stage.tasks.map((task) => task.key)]));
   return keys(previous) === keys(plan) ? [] : ["the program changed"];
 }
 
 /** Removes files and records that the plan does not name. Call when all tasks are done. */
-export async function removeUnplanned(folder: string, plan: Plan, records: readonly CompletionRecord[], more: readonly string[]): Promise<readonly string[]> {
+export async function removeUnplanned(
+  folder: string,
+  plan: Plan,
+  records: readonly CompletionRecord[],
+  more: readonly string[],
+): Promise<readonly string[]> {
   const planned = new Set(plan.stages.flatMap((stage) => stage.tasks.map((task) => task.id)));
   for (const id of await listRecords(folder)) if (!planned.has(id)) await removeRecord(folder, id);
   const named = new Set([...records.flatMap((record) => record.files.map((file) => file.path)), ...more]);
@@ -67,7 +75,9 @@ export async function removeUnplanned(folder: string, plan: Plan, records: reado
   for (const top of [".work", "documents", "rejects", "tokens", "tokenizer", "card"]) {
     const entries = await readdir(join(folder, top), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-      const path = join(entry.parentPath, entry.name).slice(folder.length + 1).replaceAll("\\", "/");
+      const path = join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll("\\", "/");
       if (!entry.isFile() || named.has(path) || path === planPath || path.startsWith(`${recordsFolder}/`)) continue;
       await rm(join(folder, path), { force: true });
       removed.push(path);
@@ -86,11 +96,17 @@ async function refuseForeign(folder: string): Promise<void> {
   if (await exists(join(folder, planPath))) return;
   const entries = await readdir(folder).catch(() => []);
   // A run killed before its plan was written leaves an empty `.work` and temporaries in it.
-  const foreign = entries.filter((entry) => !entry.startsWith(".lock") && entry !== ".work" && entry !== "events.ndjson");
+  const foreign = entries.filter(
+    (entry) => !entry.startsWith(".lock") && entry !== ".work" && entry !== "events.ndjson",
+  );
   if (foreign.length === 0) return;
-  throw new UsageError("output-foreign", `${folder} holds files that no run of build-corpus made: ${foreign.slice(0, 3).join(", ")}`, {
-    hint: "Name an empty or a new folder with --out.",
-  });
+  throw new UsageError(
+    "output-foreign",
+    `${folder} holds files that no run of build-corpus made: ${foreign.slice(0, 3).join(", ")}`,
+    {
+      hint: "Name an empty or a new folder with --out.",
+    },
+  );
 }
 
 async function isDone(folder: string, plan: Plan): Promise<boolean> {

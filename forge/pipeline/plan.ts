@@ -24,13 +24,14 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const ingest = planIngest(config, inputs);
   const dedup = planDedupStages(config, inputs, ingest);
   const decided = keysOf(dedup.at(-1));
-  const kept = (partition: number): readonly string[] => [
-    ingest.tasks[partition]?.key ?? "",
-    decided[partition] ?? "",
-  ];
+  const kept = (partition: number): readonly string[] => [ingest.tasks[partition]?.key ?? "", decided[partition] ?? ""];
   const partitions = inputs.splits.map((_, partition) => partition);
   const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
-    draft("tokenizer", { partitions: partitions.length, config: config.tokenizer, given: inputs.tokenizer } satisfies TokenizerInput, inputs.tokenizer === null ? partitions.flatMap(kept) : []),
+    draft(
+      "tokenizer",
+      { partitions: partitions.length, config: config.tokenizer, given: inputs.tokenizer } satisfies TokenizerInput,
+      inputs.tokenizer === null ? partitions.flatMap(kept) : [],
+    ),
   ]);
   const perPartition = (name: "encode" | "documents", summary: string, more: readonly string[]): Stage =>
     makeStage(
@@ -38,21 +39,47 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
       summary,
       versions[name],
       partitions.map((partition) =>
-        draft(numbered(partition), { partition, rowGroupBytes: config.shard.rowGroupBytes, signals: inputs.signals } satisfies PartitionInput, [...kept(partition), ...more]),
+        draft(
+          numbered(partition),
+          { partition, rowGroupBytes: config.shard.rowGroupBytes, signals: inputs.signals } satisfies PartitionInput,
+          [...kept(partition), ...more],
+        ),
       ),
     );
   const tokenizerKey = keysOf(tokenizer);
   const encode = perPartition("encode", "turn kept documents into tokens", tokenizerKey);
   const { seed, validationFraction, tokensPerShard } = config.shard;
   const order = makeStage("order", "shuffle all documents and cut them into shards", versions.order, [
-    draft("order", { partitions: partitions.length, task: 0, tasks: 1, seed, validationFraction, tokensPerShard } satisfies ShardsInput, keysOf(encode)),
+    draft(
+      "order",
+      {
+        partitions: partitions.length,
+        task: 0,
+        tasks: 1,
+        seed,
+        validationFraction,
+        tokensPerShard,
+      } satisfies ShardsInput,
+      keysOf(encode),
+    ),
   ]);
   const shard = makeStage(
     "shard",
     "write token shards",
     versions.shard,
     [...Array(shardTasks).keys()].map((task) =>
-      draft(numbered(task), { partitions: partitions.length, task, tasks: shardTasks, seed, validationFraction, tokensPerShard } satisfies ShardsInput, keysOf(order)),
+      draft(
+        numbered(task),
+        {
+          partitions: partitions.length,
+          task,
+          tasks: shardTasks,
+          seed,
+          validationFraction,
+          tokensPerShard,
+        } satisfies ShardsInput,
+        keysOf(order),
+      ),
     ),
   );
   const documents = perPartition("documents", "write kept and rejected documents", []);
@@ -84,7 +111,10 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       read: config.read,
       repair: config.repair,
       filters: source?.filters ?? config.filters,
-      source: { fields: source?.fields ?? fieldMappingSchema.parse({}), ...(source?.language && { language: source.language }) },
+      source: {
+        fields: source?.fields ?? fieldMappingSchema.parse({}),
+        ...(source?.language && { language: source.language }),
+      },
       signals: inputs.signals,
     };
     // The root may be moved: ids and texts do not depend on it.
@@ -138,14 +168,12 @@ function draft(name: string, input: unknown, needs: readonly string[]): Draft {
 }
 
 function makeStage(name: string, summary: string, version: number, drafts: readonly Draft[]): Stage {
-  const tasks = drafts.map(
-    (one): Task => ({
-      id: `${name}/${one.name}`,
-      key: hashJson({ stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
-      inputBytes: one.bytes ?? 0,
-      input: toJson(one.input),
-    }),
-  );
+  const tasks = drafts.map((one): Task => ({
+    id: `${name}/${one.name}`,
+    key: hashJson({ stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
+    inputBytes: one.bytes ?? 0,
+    input: toJson(one.input),
+  }));
   return { name, version, summary, tasks };
 }
 

@@ -52,6 +52,10 @@ export async function listRecords(folder: string): Promise<readonly string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith(".json"))
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1, -".json".length).replaceAll("\\", "/"))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + 1, -".json".length)
+        .replaceAll("\\", "/"),
+    )
     .sort();
 }

@@ -5,13 +5,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
-import { corpusManifestSchema, type CorpusFigures, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
+import type { CorpusFigures, CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import { lostDocuments, type Conservation, type ManifestFile, type StageCounts } from "../../schemas/run/manifest.ts";
 import type { CompletionRecord } from "../../schemas/run/plan.ts";
-import { assert, DataError, formatJson, writeFileAtomic } from "../base/index.ts";
+import { assert, DataError, writeFileAtomic } from "../base/index.ts";
 import { version } from "../base/version.ts";
 import type { PlannedShard } from "../shard/index.ts";
-import { writeCardFiles } from "./card-files.ts";
+import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { partitionFiles, quarantinePath } from "./layout.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
@@ -52,24 +52,19 @@ export async function seal(
   return await sealWithCard(folder, draft);
 }
 
-/** Writes the card for a manifest, and the manifest with the card's files in it. */
-export async function sealWithCard(folder: string, draft: CorpusManifest): Promise<CorpusManifest> {
-  const card = await writeCardFiles(folder, draft);
-  const isCard = new Set(card.map((file) => file.path));
-  const files = [...draft.files.filter((file) => !isCard.has(file.path)), ...card].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const manifest = corpusManifestSchema.parse({ ...draft, files });
-  await writeFileAtomic(join(folder, "manifest.json"), formatJson(manifest));
-  return manifest;
-}
-
 /** An empty corpus would only fail later, in whoever trains on it. */
 function nothingKept({ documentsIn, rejected, quarantined }: Conservation): DataError {
   const reasons = Object.entries(rejected).map(([reason, count]) => `${count} ${reason}`);
   const found = [...reasons, ...(quarantined > 0 ? [`${quarantined} quarantined`] : [])].join(", ");
-  return new DataError("nothing-kept", `No document is left of ${documentsIn}: ${found}`, {}, {
-    hint: "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
-    details: { documentsIn, rejected, quarantined },
-  });
+  return new DataError(
+    "nothing-kept",
+    `No document is left of ${documentsIn}: ${found}`,
+    {},
+    {
+      hint: "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
+      details: { documentsIn, rejected, quarantined },
+    },
+  );
 }
 
 type ByStage = ReadonlyMap<string, readonly CompletionRecord[]>;
@@ -122,7 +117,8 @@ function corpusFigures(
   ingest: readonly IngestCounts[],
   documents: readonly DocumentFigures[],
 ): CorpusFigures {
-  const partitionsOf = (name: string): number[] => inputs.splits.flatMap((split, i) => (split.source === name ? [i] : []));
+  const partitionsOf = (name: string): number[] =>
+    inputs.splits.flatMap((split, i) => (split.source === name ? [i] : []));
   const sources = config.sources.map(({ name, license, description }) => {
     const partitions = partitionsOf(name);
     const files = inputs.files.filter((file) => file.source === name);

@@ -2,7 +2,14 @@ import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DataError, ForgeError, moduleUrl, silentReporter, type ForgeEvent, type Reporter } from "../../forge/base/index.ts";
+import {
+  DataError,
+  ForgeError,
+  moduleUrl,
+  silentReporter,
+  type ForgeEvent,
+  type Reporter,
+} from "../../forge/base/index.ts";
 import { localExecutor } from "../../forge/execute/index.ts";
 import type { Execution } from "../../forge/pipeline/index.ts";
 import type { Plan, Task } from "../../schemas/run/plan.ts";
@@ -30,7 +37,10 @@ function planOf(...stages: readonly (readonly Task[])[]): Plan {
   };
 }
 
-async function execute(plan: Plan, options: { workers?: number; reporter?: Reporter; signal?: AbortSignal } = {}): Promise<Execution> {
+async function execute(
+  plan: Plan,
+  options: { workers?: number; reporter?: Reporter; signal?: AbortSignal } = {},
+): Promise<Execution> {
   const { workers = 2, reporter = silentReporter, signal } = options;
   return await localExecutor({ workers, module })(plan, { folder, reporter, signal });
 }
@@ -43,7 +53,14 @@ describe("the local executor", () => {
   it("returns the records in the plan's order whatever the number of workers", async () => {
     const tasks = ["a", "b", "c", "d", "e"].map((name) => task(`stage0/${name}`, { text: name }));
     const records = await execute(planOf(tasks, [task("stage1/z", { text: "last" })]), { workers: 3 });
-    expect(records.map((record) => record.id)).toEqual(["stage0/a", "stage0/b", "stage0/c", "stage0/d", "stage0/e", "stage1/z"]);
+    expect(records.map((record) => record.id)).toEqual([
+      "stage0/a",
+      "stage0/b",
+      "stage0/c",
+      "stage0/d",
+      "stage0/e",
+      "stage1/z",
+    ]);
     expect((await started()).at(-1)).toBe("stage1/z");
   });
 
@@ -52,7 +69,11 @@ describe("the local executor", () => {
     await execute(planOf(tasks));
     await truncate(join(folder, "stage0-c.txt"), 0);
     const events: ForgeEvent[] = [];
-    const changed = [task("stage0/a", { text: "a" }), task("stage0/b", { text: "B" }, "1"), task("stage0/c", { text: "c" })];
+    const changed = [
+      task("stage0/a", { text: "a" }),
+      task("stage0/b", { text: "B" }, "1"),
+      task("stage0/c", { text: "c" }),
+    ];
     await execute(planOf(changed), { reporter: (event) => void events.push(event) });
     expect(events.flatMap((event) => (event.type === "task-skip" ? [event.task] : []))).toEqual(["stage0/a"]);
     expect((await started()).slice(3).sort()).toEqual(["stage0/b", "stage0/c"]);
@@ -69,14 +90,18 @@ describe("the local executor", () => {
   });
 
   it("ends with an error that names the task when its thread crashes twice", async () => {
-    const error = await execute(planOf([task("stage0/a", { text: "a", fault: "crash" })])).catch((thrown: unknown) => thrown);
+    const error = await execute(planOf([task("stage0/a", { text: "a", fault: "crash" })])).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(ForgeError);
     expect(error).toMatchObject({ code: "task-crashed", details: { task: "stage0/a" } });
     expect(await started()).toEqual(["stage0/a", "stage0/a"]);
   });
 
   it("brings a user's mistake out of the thread as what it was, without a retry", async () => {
-    const error = await execute(planOf([task("stage0/a", { text: "a", fault: "throw" })])).catch((thrown: unknown) => thrown);
+    const error = await execute(planOf([task("stage0/a", { text: "a", fault: "throw" })])).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(DataError);
     expect(error).toMatchObject({ code: "row-bad", exitCode: 3, position: { file: "a.jsonl", row: 7 } });
     expect(await started()).toEqual(["stage0/a"]);

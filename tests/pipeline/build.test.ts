@@ -58,28 +58,36 @@ describe("building a corpus", () => {
   it("names the filter, the reason and the measured value of a rejected document", async () => {
     const rows = (await rowsOf(out, "rejects")).filter((row) => row["stage"] !== "dedup");
     expect(rows).toHaveLength(planted.short);
-    for (const row of rows) expect(row).toMatchObject({ stage: "length", reason: "too_few_words", value: 5, partnerId: null, jaccard: null });
+    for (const row of rows)
+      expect(row).toMatchObject({ stage: "length", reason: "too_few_words", value: 5, partnerId: null, jaccard: null });
   });
 
   it("replaces invalid UTF-8 and counts it", () => {
     expect(manifest.figures.replacements).toBe(2);
   });
 
-  it("writes the same bytes with 0, 2 and 5 worker threads, wherever the input lies and however it was listed", async () => {
-    const elsewhere = join(work, "elsewhere");
-    await writeFiles(elsewhere, Object.fromEntries(Object.entries(plantedFiles()).reverse()));
-    const config = plantedConfig(root);
-    const reordered = { ...config, sources: config.sources.map((source) => ({ ...source, path: [source.path ?? []].flat().reverse() })) };
-    await build(config, join(work, "two"), { workers: 2 });
-    expect(await snapshot(join(work, "two"))).toEqual(first);
-    // Sources' paths are config and so in the manifest; everything else must be equal.
-    await build({ ...reordered, root: elsewhere }, join(work, "five"), { workers: 5 });
-    const { "manifest.json": _one, ...files } = await snapshot(join(work, "five"));
-    const { "manifest.json": _other, ...expected } = first;
-    const withoutRecords = (all: Record<string, string>): [string, string][] =>
-      Object.entries(all).filter(([path]) => !path.startsWith(join(".work", "done")));
-    expect(withoutRecords(files)).toEqual(withoutRecords(expected));
-  });
+  it(
+    "writes the same bytes with 0, 2 and 5 worker threads, wherever the input lies and however it was listed",
+    { timeout: 120_000 },
+    async () => {
+      const elsewhere = join(work, "elsewhere");
+      await writeFiles(elsewhere, Object.fromEntries(Object.entries(plantedFiles()).reverse()));
+      const config = plantedConfig(root);
+      const reordered = {
+        ...config,
+        sources: config.sources.map((source) => ({ ...source, path: [source.path ?? []].flat().reverse() })),
+      };
+      await build(config, join(work, "two"), { workers: 2 });
+      expect(await snapshot(join(work, "two"))).toEqual(first);
+      // Sources' paths are config and so in the manifest; everything else must be equal.
+      await build({ ...reordered, root: elsewhere }, join(work, "five"), { workers: 5 });
+      const { "manifest.json": _one, ...files } = await snapshot(join(work, "five"));
+      const { "manifest.json": _other, ...expected } = first;
+      const withoutRecords = (all: Record<string, string>): [string, string][] =>
+        Object.entries(all).filter(([path]) => !path.startsWith(join(".work", "done")));
+      expect(withoutRecords(files)).toEqual(withoutRecords(expected));
+    },
+  );
 
   it("does nothing when all is done already", async () => {
     const events: ForgeEvent[] = [];
@@ -97,7 +105,11 @@ describe("building a corpus", () => {
 
   it("passes its own verification, tokens decoded to the documents' texts", async () => {
     const tokenizer = await loadTokenizer(join(out, "tokenizer"));
-    const report = await verifyOutput(out, { decode: (ids) => tokenizer.decode(ids), sample: 1000, reporter: silentReporter });
+    const report = await verifyOutput(out, {
+      decode: (ids) => tokenizer.decode(ids),
+      sample: 1000,
+      reporter: silentReporter,
+    });
     expect(report.problems).toEqual([]);
     expect(report).toMatchObject({ documents: manifest.conservation.kept, roundTrips: manifest.conservation.kept });
     const train = await openTokenShards(out, "train");
@@ -107,7 +119,10 @@ describe("building a corpus", () => {
   });
 
   it("leaves a log of its stages and no temporary file or lock", async () => {
-    const events = (await readFile(join(out, "events.ndjson"), "utf8")).trim().split("\n").map((line) => JSON.parse(line) as ForgeEvent);
+    const events = (await readFile(join(out, "events.ndjson"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as ForgeEvent);
     expect(events.some((event) => event.type === "stage-end" && event.stage === "ingest")).toBe(true);
     const names = await readdir(out, { recursive: true });
     expect(names.filter((name) => name.includes(".tmp-") || name.includes(".lock"))).toEqual([]);
@@ -116,7 +131,7 @@ describe("building a corpus", () => {
 
 describe("an output made otherwise", () => {
   it("is refused, naming what changed, and left as it was", async () => {
-    const changed = plantedConfig(root, { dedup: { verifyGroups: 2, threshold: 0.95 } });
+    const changed = plantedConfig(root, { dedup: { bands: 8, rows: 5, verifyGroups: 2, threshold: 0.95 } });
     await expect(build(changed, out)).rejects.toMatchObject({
       code: "output-differs",
       exitCode: 2,
@@ -125,22 +140,34 @@ describe("an output made otherwise", () => {
     expect(await snapshot(out)).toEqual(first);
   });
 
-  it("is brought up to date by --update: only what depends on the change is redone, to the bytes of a fresh run", async () => {
-    const target = join(work, "update");
-    await build(plantedConfig(root), target);
-    const changed = plantedConfig(root, { shard: { tokensPerShard: 20_000, validationFraction: 0.2 } });
-    const done: string[] = [];
-    await build(changed, target, { update: true, reporter: (event) => void (event.type === "task-skip" && done.push(event.task)) });
-    const plan = await planBuild(changed);
-    const redone = plan.stages.flatMap((stage) => stage.tasks.map((task) => task.id)).filter((id) => !done.includes(id));
-    expect([...new Set(redone.map((id) => id.split("/")[0]))]).toEqual(["order", "shard"]);
-    await build(changed, join(work, "fresh"));
-    expect(await snapshot(target)).toEqual(await snapshot(join(work, "fresh")));
-  });
+  it(
+    "is brought up to date by --update: only what depends on the change is redone, to the bytes of a fresh run",
+    { timeout: 120_000 },
+    async () => {
+      const target = join(work, "update");
+      await build(plantedConfig(root), target);
+      const changed = plantedConfig(root, { shard: { tokensPerShard: 20_000, validationFraction: 0.2 } });
+      const done: string[] = [];
+      await build(changed, target, {
+        update: true,
+        reporter: (event) => void (event.type === "task-skip" && done.push(event.task)),
+      });
+      const plan = await planBuild(changed);
+      const redone = plan.stages
+        .flatMap((stage) => stage.tasks.map((task) => task.id))
+        .filter((id) => !done.includes(id));
+      expect([...new Set(redone.map((id) => id.split("/")[0]))]).toEqual(["order", "shard"]);
+      await build(changed, join(work, "fresh"));
+      expect(await snapshot(target)).toEqual(await snapshot(join(work, "fresh")));
+    },
+  );
 
   it("notices a changed, a new and a removed input file", async () => {
     const moving = join(work, "moving");
-    await writeFiles(moving, { "c/one.md": plantedFiles()["c/one.md"] ?? "", "c/two.txt": "Some words to read here. ".repeat(20) });
+    await writeFiles(moving, {
+      "c/one.md": plantedFiles()["c/one.md"] ?? "",
+      "c/two.txt": "Some words to read here. ".repeat(20),
+    });
     const config = { ...plantedConfig(moving), sources: plantedConfig(moving).sources.slice(1) };
     const target = join(work, "moved");
     await build(config, target);
@@ -161,8 +188,10 @@ describe("an output made otherwise", () => {
 
   it("starts over with --force, but never touches files that it did not make", async () => {
     const target = join(work, "force");
-    await build(plantedConfig(root), target);
-    const changed = plantedConfig(root, { shard: { tokensPerShard: 20_000, validationFraction: 0.2 } });
+    const config = { ...plantedConfig(root), sources: plantedConfig(root).sources.slice(1) };
+    await build(config, target);
+    const changed = { ...config, name: "renamed" };
+    await expect(build(changed, target)).rejects.toMatchObject({ code: "output-differs" });
     await build(changed, target, { force: true });
     const foreign = join(work, "foreign");
     await writeFiles(foreign, { "thesis.doc": "years of work" });

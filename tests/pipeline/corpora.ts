@@ -63,7 +63,11 @@ export function plantedFiles(): Files {
     "b/packed.jsonl.gz": compressed,
     "c/one.md": distinct[38] as string,
     "c/two.txt": distinct[39] as string,
-    "c/three.txt": Buffer.concat([Buffer.from(`${makeText(100, "bad")} `), Uint8Array.of(0xff, 0xfe), Buffer.from(" end.")]),
+    "c/three.txt": Buffer.concat([
+      Buffer.from(`${makeText(100, "bad")} `),
+      Uint8Array.of(0xff, 0xfe),
+      Buffer.from(" end."),
+    ]),
     "d/empty-line.jsonl": "\n\n",
     "d/malformed.jsonl": "not json\n",
   };
@@ -80,7 +84,7 @@ export function plantedConfig(root: string, more: Record<string, unknown> = {}):
     ],
     filters: [{ filter: "length", minWords: 10 }],
     read: { splitBytes: 16_384 },
-    dedup: { verifyGroups: 2 },
+    dedup: { bands: 8, rows: 5, verifyGroups: 2 },
     tokenizer: { name: "planted-300", vocabularySize: 300 },
     shard: { tokensPerShard: 8192, validationFraction: 0.2 },
     ...more,
@@ -107,7 +111,9 @@ export async function snapshot(folder: string): Promise<Record<string, string>> 
     .sort();
   const digests: Record<string, string> = {};
   for (const path of paths) {
-    digests[path] = createHash("sha256").update(await readFile(join(folder, path))).digest("hex");
+    digests[path] = createHash("sha256")
+      .update(await readFile(join(folder, path)))
+      .digest("hex");
   }
   return digests;
 }

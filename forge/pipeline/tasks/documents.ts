@@ -42,7 +42,12 @@ export async function writeDocumentFiles(input: PartitionInput, context: TaskCon
     documentRows(folder, partition, columns, figures),
     { rowGroupBytes },
   );
-  const rejects = await writeParquet(join(folder, paths.rejectsParquet), rejectColumns, rejectRows(folder, partition, figures), { rowGroupBytes });
+  const rejects = await writeParquet(
+    join(folder, paths.rejectsParquet),
+    rejectColumns,
+    rejectRows(folder, partition, figures),
+    { rowGroupBytes },
+  );
   return {
     files: [
       { path: paths.documentsParquet, ...documents },

@@ -120,7 +120,8 @@ function sortOut(
     if (rejection !== null) {
       const { filter, reason, value } = rejection;
       turnedAway.push({ row, stage: filter, reason, value: value ?? Number.NaN });
-    } else if (offsets[row + 1] === offsets[row]) turnedAway.push({ row, stage: "repair", reason: "empty-text", value: 0 });
+    } else if (offsets[row + 1] === offsets[row])
+      turnedAway.push({ row, stage: "repair", reason: "empty-text", value: 0 });
     else kept.push(row);
   }
   return { kept, turnedAway };
@@ -136,8 +137,12 @@ const rejectSchema = new Schema([
 ]);
 
 function rejectBatch(batch: RecordBatch, turnedAway: readonly TurnedAway[]): RecordBatch {
-  const taken = takeRows(batch, turnedAway.map(({ row }) => row));
-  const column = (name: string): Data => taken.data.children[taken.schema.fields.findIndex((field) => field.name === name)] as Data;
+  const taken = takeRows(
+    batch,
+    turnedAway.map(({ row }) => row),
+  );
+  const column = (name: string): Data =>
+    taken.data.children[taken.schema.fields.findIndex((field) => field.name === name)] as Data;
   const labels = (pick: (one: TurnedAway) => string): Data => {
     const builder = new Utf8ColumnBuilder();
     for (const one of turnedAway) builder.appendString(pick(one));

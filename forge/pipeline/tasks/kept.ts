@@ -23,7 +23,10 @@ export interface RemovedRow {
 }
 
 /** Batches of a partition's filtered documents, each joined with its decisions. */
-export async function* decidedBatches(folder: string, partition: number): AsyncGenerator<DecidedBatch, void, undefined> {
+export async function* decidedBatches(
+  folder: string,
+  partition: number,
+): AsyncGenerator<DecidedBatch, void, undefined> {
   const decisions = await readDecisions(join(folder, workFolder, decisionsPath(partition)));
   let first = 0;
   for await (const batch of readBatches(join(folder, partitionFiles(partition).documents))) {

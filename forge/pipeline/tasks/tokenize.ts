@@ -8,6 +8,7 @@ import { encodePartition, planShards, readShardPlan, writeShard } from "../../sh
 import { loadTokenizer, type Tokenizer } from "../../tokenize/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { orderPath, partitionFiles, tokenizerPath } from "../layout.ts";
+import { readRecord } from "../records.ts";
 import type { PartitionInput, ShardsInput, TokenizerInput } from "./inputs.ts";
 import { keptBatches } from "./kept.ts";
 
@@ -45,7 +46,11 @@ export async function encode(input: PartitionInput, context: TaskContext): Promi
   const { encoded, documents } = partitionFiles(partition);
   const tokenizer = await openTokenizer(context.folder);
   const batches = keptBatches(context.folder, partition);
-  const { documents: count, tokens, ...digest } = await encodePartition(batches, tokenizer, join(context.folder, encoded), {
+  const {
+    documents: count,
+    tokens,
+    ...digest
+  } = await encodePartition(batches, tokenizer, join(context.folder, encoded), {
     key: documents,
   });
   return { files: [{ path: encoded, ...digest }], result: { documents: count, tokens } };
@@ -53,7 +58,11 @@ export async function encode(input: PartitionInput, context: TaskContext): Promi
 
 /** The global order of documents, cut into shards. */
 export async function orderShards(input: ShardsInput, context: TaskContext): Promise<TaskOutcome> {
-  const { shards, ...digest } = await planShards(encodedPaths(input, context.folder), input, join(context.folder, orderPath));
+  const { shards, ...digest } = await planShards(
+    encodedPaths(input, context.folder),
+    input,
+    join(context.folder, orderPath),
+  );
   return { files: [{ path: orderPath, ...digest }], result: { shards: shards.map((shard) => ({ ...shard })) } };
 }
 
@@ -79,9 +88,9 @@ function encodedPaths(input: ShardsInput, folder: string): string[] {
 /** The output's own tokenizer, under the name that its making recorded. */
 async function openTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, tokenizerPath);
-  const { readRecord } = await import("../records.ts");
   const record = await readRecord(folder, "tokenizer/tokenizer");
   const result = record?.result as { readonly name: string } | undefined;
-  if (result === undefined) throw new DataError("tokenizer-missing", `${path} has no completion record`, { file: path });
+  if (result === undefined)
+    throw new DataError("tokenizer-missing", `${path} has no completion record`, { file: path });
   return await loadTokenizer(path, result.name);
 }

@@ -1,0 +1,139 @@
+import { appendFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { forgeProgram } from "../../forge/cli/index.ts";
+import { loadConfig } from "../../forge/console/config.ts";
+import { runProgram } from "../../forge/console/program.ts";
+import { packageRoot } from "../../forge/base/index.ts";
+import { corpusConfigSchema } from "../../schemas/config/corpus.ts";
+import { makeText, writeFiles } from "../pipeline/corpora.ts";
+
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), "forge-cli-"));
+  const lines = Array.from({ length: 30 }, (_, i) => JSON.stringify({ text: makeText(150, i % 25) }));
+  await writeFiles(cwd, {
+    "texts/a.jsonl": `${lines.join("\n")}\n`,
+    "corpus.yaml":
+      "name: small\nout: made\nsources:\n  - name: texts\n    path: texts\nfilters: []\ntokenizer:\n  vocabularySize: 280\n",
+    "wrong.yaml": "name: wrong\nsources:\n  - name: texts\n    path: texts\ndedupe:\n  near: false\n",
+  });
+});
+afterAll(async () => {
+  await rm(cwd, { recursive: true, force: true });
+});
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function forge(...argv: readonly string[]): Promise<Ran> {
+  let stdout = "";
+  let stderr = "";
+  const code = await runProgram(forgeProgram, argv, {
+    stdout: (text) => void (stdout += text),
+    stderr: (text) => void (stderr += text),
+    stdoutIsTerminal: false,
+    stderrIsTerminal: false,
+    stdinIsTerminal: false,
+    columns: 100,
+    env: {},
+    cwd,
+    signal: new AbortController().signal,
+  });
+  return { code, stdout, stderr };
+}
+
+describe("forge build-corpus", () => {
+  it("shows the plan under --dry-run and writes nothing", async () => {
+    const { code, stdout } = await forge("build-corpus", "corpus.yaml", "--dry-run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^0\.0 MB of 1 sources would become made\/:\n {2}ingest +1 tasks {2}read, repair/);
+    expect(await readdir(cwd)).not.toContain("made");
+  });
+
+  it(
+    "builds, and the output verifies, has a card, and names the damaged file when one was touched",
+    { timeout: 60_000 },
+    async () => {
+      const built = await forge("build-corpus", "corpus.yaml", "--workers", "1");
+      expect(built.code).toBe(0);
+      expect(built.stdout).toContain("documents in   30\nkept           25 ");
+      expect(built.stdout).toContain("5  exact-duplicate");
+      expect(built.stdout + built.stderr).toContain("forge verify made");
+      expect((await forge("verify", "made")).stdout).toContain("made is whole");
+      expect((await forge("card", "made")).code).toBe(0);
+      expect((await forge("verify", "made")).code).toBe(0);
+      await appendFile(join(cwd, "made", "documents", "part-00000.parquet"), "x");
+      const damaged = await forge("verify", "made");
+      expect(damaged.code).toBe(5);
+      expect(damaged.stderr).toContain("documents/part-00000.parquet");
+    },
+  );
+
+  it("refuses to mix another config into an output, and says which key changed", async () => {
+    const { code, stderr } = await forge("build-corpus", "corpus.yaml", "--seed", "7");
+    expect(code).toBe(2);
+    expect(stderr).toContain("config.shard changed (seed) from 1 to 7");
+    expect(stderr).toContain("--update");
+  });
+
+  it("takes sources from the command line, and prints JSON under --json", { timeout: 60_000 }, async () => {
+    const { code, stdout } = await forge(
+      "build-corpus",
+      "--source",
+      "texts/*.jsonl",
+      "--out",
+      "quick",
+      "--set",
+      "filters=[]",
+      "--set",
+      "tokenizer.vocabularySize=280",
+      "--workers",
+      "1",
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ name: "quick", conservation: { documentsIn: 30, kept: 25 } });
+  });
+
+  it.each([
+    [
+      "an unknown key, with what was meant",
+      ["build-corpus", "wrong.yaml"],
+      2,
+      /wrong\.yaml:5:1 .*dedupe: unknown key \(did you mean "dedup"\?\)/,
+    ],
+    ["neither config nor source", ["build-corpus"], 2, /either a config file or --source/],
+    ["a config that is not there", ["build-corpus", "nowhere.yaml"], 3, /nowhere\.yaml does not exist/],
+    [
+      "a source that is not there",
+      ["build-corpus", "--source", "nowhere/*.txt", "--out", "x"],
+      3,
+      /no file matches nowhere/,
+    ],
+    ["an output that is not there", ["verify", "nowhere"], 3, /has no manifest\.json/],
+    ["a card of nothing", ["card", "nowhere"], 3, /has no manifest\.json/],
+  ] as const)("names %s in a sentence, without a stack", async (_what, argv, code, message) => {
+    const ran = await forge(...argv);
+    expect(ran.code).toBe(code);
+    expect(ran.stderr).toMatch(message);
+    expect(ran.stderr).not.toMatch(/^\s+at /m);
+    expect(await readdir(cwd)).not.toContain("x");
+  });
+});
+
+describe("the recipes", () => {
+  it("are valid corpus configs", async () => {
+    const folder = join(packageRoot, "docs", "recipes");
+    for (const name of ["quickstart.yaml", "code-docs.yaml"]) {
+      expect(await readFile(join(folder, name), "utf8")).toContain(`forge build-corpus docs/recipes/${name}`);
+      const { config } = await loadConfig(corpusConfigSchema, { path: join(folder, name) });
+      expect(config.name).toBe(name.replace(".yaml", ""));
+      expect(config.dedup.normalForm).toBe(false);
+    }
+  });
+});
