@@ -35,6 +35,7 @@ export interface KernelExports {
   readonly jsonQuarantinedCount: Numeric;
   readonly jsonRecordCount: Numeric;
   readonly scanJsonLines: Numeric;
+  readonly segmentWords: Numeric;
 }
 
 /** A column whose bytes stand in the instance's memory, offsets counted from `values`. */

@@ -69,6 +69,9 @@ export interface JsonLines {
   readonly consumed: number;
 }
 
+/** How words are told apart: Unicode's UAX 29, or at white space. */
+export type WordRule = "unicode" | "whitespace";
+
 /** Word spans of a column: word `j` of text `i`, for `j` in `[offsets[i], offsets[i + 1])`, is `[starts[j], ends[j])`. */
 export interface WordSpans {
   /** Byte positions in the column's values. */
@@ -123,6 +126,8 @@ export interface TextKernels {
    * collapsed, NFD without Mn. A symbol that itself decomposes into musical stems (U+1D15E…) keeps its marks' order.
    */
   normalizeForDedup(column: TextColumn): TextColumn;
+  /** Words of each text; with "unicode", those segments that hold a letter or a digit. */
+  segmentWords(column: TextColumn, rule?: WordRule): WordSpans;
   /** 128-bit hash of each text, 16 bytes: two XXH64, of seeds `seed` and `seed ^ 0x9e3779b9`, little-endian. */
   hashTexts(column: TextColumn, seed?: number): Uint8Array;
   /** The same of each line, without its line feed and a carriage return before it. */

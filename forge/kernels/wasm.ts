@@ -50,6 +50,22 @@ export function wasmKernels(instance: KernelInstance): TextKernels {
       const made = instance.readInt32(targetOffsets, length + 1);
       return { values: instance.read(target, made[length] as number), offsets: made, length };
     },
+    segmentWords(column, rule = "unicode") {
+      instance.beginBatch();
+      const { values, offsets, length, bytes } = instance.placeColumn(column);
+      const starts = instance.allocate(4 * bytes);
+      const ends = instance.allocate(4 * bytes);
+      const spanOffsets = instance.allocate(4 * (length + 1));
+      exports.segmentWords(values, offsets, length, rule === "unicode" ? 0 : 1, starts, ends, spanOffsets);
+      const made = instance.readInt32(spanOffsets, length + 1);
+      const count = made[length] as number;
+      const first = column.offsets[0] ?? 0;
+      return {
+        starts: instance.readInt32(starts, count).map((at) => at + first),
+        ends: instance.readInt32(ends, count).map((at) => at + first),
+        offsets: made,
+      };
+    },
     hashTexts(column, seed = 0) {
       instance.beginBatch();
       const { values, offsets, length } = instance.placeColumn(column);

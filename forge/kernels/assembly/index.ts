@@ -14,3 +14,4 @@ export {
 } from "./jsonl";
 export { loadMerges, setBpeModel } from "./bpe";
 export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";
+export { segmentWords } from "./words";

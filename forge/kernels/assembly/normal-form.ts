@@ -53,13 +53,33 @@ function propertiesOf(cp: u32): u32 {
   return load<u32>(propertyRows + (row << 2));
 }
 
+/** Property flags of the code point at `p`, for other kernels; its bytes are then `codePointSize`. */
+export function propertiesAt(p: usize, end: usize): u32 {
+  const lead = load<u8>(p) as u32;
+  if (lead < 0x80) {
+    size = 1;
+    return propertiesOf(lead);
+  }
+  decode(p, end);
+  return propertiesOf(codePoint);
+}
+
+// @ts-ignore: decorator
+@inline
+export function codePointSize(): usize {
+  return size;
+}
+
 // @ts-ignore: decorator
 @inline
 function bits(p: usize): u32 {
   return (load<u8>(p) as u32) & 0x3f;
 }
 
-function read(p: usize, end: usize): u32 {
+/** A byte that begins no valid sequence counts as U+FFFD. */
+// @ts-ignore: decorator
+@inline
+function decode(p: usize, end: usize): void {
   const lead = load<u8>(p) as u32;
   const length: i32 = lead < 0x80 ? 1 : sequenceLength(p, end);
   if (length == 1) codePoint = lead;
@@ -68,6 +88,10 @@ function read(p: usize, end: usize): u32 {
   else if (length == 4) codePoint = ((lead & 7) << 18) | (bits(p + 1) << 12) | (bits(p + 2) << 6) | bits(p + 3);
   else codePoint = 0xfffd;
   size = (length < 0 ? -length : length) as usize;
+}
+
+function read(p: usize, end: usize): u32 {
+  decode(p, end);
   return entryOf(codePoint);
 }
 

@@ -6,6 +6,7 @@ import { extractJsonLines } from "./jsonl.ts";
 import { shingles, signMinHash } from "./minhash.ts";
 import { normalizeForDedup } from "./normal-form.ts";
 import { countCodePoints, findInvalidUtf8, repairUtf8 } from "./utf8.ts";
+import { segmentWords } from "./words.ts";
 
 export const referenceKernels: TextKernels = {
   implementation: "reference",
@@ -14,6 +15,7 @@ export const referenceKernels: TextKernels = {
   countCodePoints,
   extractJsonLines,
   normalizeForDedup,
+  segmentWords,
   hashTexts,
   hashLines,
   signMinHash,
