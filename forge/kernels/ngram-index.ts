@@ -3,7 +3,7 @@
  *
  * The table lies in one SharedArrayBuffer: filled once, then read by every worker thread. A small bitmap in front of it
  * answers most look-ups, since most text is clean. Hashes of texts come from `TextKernels.shingles`, so both sides see
- * the normal form. Memory: `planNgramIndex`; about 170 MB for 10⁷ n-grams and 1.3 GB for 10⁸.
+ * the normal form. Memory: `planNgramIndex`; about 150 MB for 10⁷ n-grams and 1.2 GB for 10⁸.
  *
  * An entry keeps 32 bits of the hash beside its slot: a clean n-gram that passes the bitmap (8 % at most) is mistaken
  * with a probability of about 10⁻⁹. Nothing is ever missed.
