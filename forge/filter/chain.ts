@@ -14,7 +14,7 @@ import {
 } from "../../schemas/record/document.ts";
 import { utf8Column } from "../base/index.ts";
 import type { FastTextClassifier } from "../kernels/fasttext.ts";
-import { computeFilterStatistics, editC4Lines } from "../kernels/filter-statistics.ts";
+import { loadFilterKernels, type FilterKernels } from "../kernels/filter-statistics.ts";
 import type { TextColumn } from "../kernels/types.ts";
 import { loadLanguageIdentifier } from "./language.ts";
 import * as rules from "./rules.ts";
@@ -79,46 +79,41 @@ export async function createFilters(
 ): Promise<FilterChain> {
   const language = filters.find((filter) => filter.filter === "language");
   const identifier = language === undefined ? undefined : await loadLanguageIdentifier(language);
-  return { signals, apply: (batch) => applyFilters(batch, filters, signals, identifier) };
+  const kernels = await loadFilterKernels();
+  return {
+    signals,
+    apply(batch) {
+      const state = new FilterState(batch, kernels);
+      for (const config of filters) applyFilter(state, config, identifier);
+      return state.finish(signals);
+    },
+  };
 }
 
-function applyFilters(
-  batch: RecordBatch,
-  filters: readonly FilterConfig[],
-  signals: readonly string[],
-  identifier: FastTextClassifier | undefined,
-): FilteredBatch {
-  const state = new State(batch);
-  for (const config of filters) {
-    switch (config.filter) {
-      case "language":
-        if (identifier !== undefined) state.identify(config, identifier);
-        break;
-      case "c4":
-        state.editLines(config);
-        break;
-      case "gopher-quality":
-        state.judge(config.filter, (s) => rules.judgeGopherQuality(s, config));
-        break;
-      case "gopher-repetition":
-        state.judge(config.filter, (s) => rules.judgeGopherRepetition(s, config));
-        break;
-      case "fineweb":
-        state.judge(config.filter, (s) => rules.judgeFineweb(s, config));
-        break;
-      case "length":
-        state.judge(config.filter, (s) => rules.judgeLength(s, config));
-        break;
-      default:
-        config satisfies never;
-    }
+function applyFilter(state: FilterState, config: FilterConfig, identifier: FastTextClassifier | undefined): void {
+  switch (config.filter) {
+    case "language":
+      if (identifier !== undefined) state.identify(config, identifier);
+      return;
+    case "c4":
+      return state.editLines(config);
+    case "gopher-quality":
+      return state.judge(config.filter, (signals) => rules.judgeGopherQuality(signals, config));
+    case "gopher-repetition":
+      return state.judge(config.filter, (signals) => rules.judgeGopherRepetition(signals, config));
+    case "fineweb":
+      return state.judge(config.filter, (signals) => rules.judgeFineweb(signals, config));
+    case "length":
+      return state.judge(config.filter, (signals) => rules.judgeLength(signals, config));
+    default:
+      config satisfies never;
   }
-  return state.finish(signals);
 }
 
 /** One batch on its way through the filters. */
-class State {
+class FilterState {
   readonly #batch: RecordBatch;
+  readonly #kernels: FilterKernels;
   readonly #original: TextColumn;
   readonly #rejections: (Rejection | null)[];
   /** Text of each row as it is now; rows of `#edited` that C4 saw, by their row in the batch. */
@@ -128,8 +123,9 @@ class State {
   #language: (string | null)[] | undefined;
   #languageScore: Float32Array;
 
-  constructor(batch: RecordBatch) {
+  constructor(batch: RecordBatch, kernels: FilterKernels) {
     this.#batch = batch;
+    this.#kernels = kernels;
     this.#original = utf8Column(batch, "text", "batch");
     this.#rejections = Array.from({ length: batch.numRows }, () => null);
     this.#languageScore = new Float32Array(batch.numRows).fill(Number.NaN);
@@ -170,7 +166,7 @@ class State {
 
   editLines(config: C4FilterConfig): void {
     const alive = this.#alive();
-    const edit = editC4Lines(this.#texts(alive), config);
+    const edit = this.#kernels.editC4Lines(this.#texts(alive), config);
     const sentences = this.#signal("c4Sentences");
     const dropped = this.#signal("c4DroppedLines");
     const rowOf = new Int32Array(this.#batch.numRows).fill(-1);
@@ -240,7 +236,7 @@ class State {
       if (!isKnown(row)) continue;
       for (const name of textSignalNames) columns[name][row] = this.#signals.get(name)?.[row] as number;
     }
-    fillTextSignals(columns, computeFilterStatistics(this.#texts(fresh)), fresh);
+    fillTextSignals(columns, this.#kernels.computeFilterStatistics(this.#texts(fresh)), fresh);
     for (const name of textSignalNames) this.#signals.set(`${prefix}${name}`, columns[name]);
     this.#measured = columns;
     return columns;

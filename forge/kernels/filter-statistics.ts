@@ -2,18 +2,41 @@
  * Statistics of quality filters and C4's line rules over columns of UTF-8 text; filter-types.ts defines every count.
  */
 import type { C4Edit, C4LineRules, FilterStatistics } from "./filter-types.ts";
+import { wasmFilterStatistics } from "./filter-wasm.ts";
+import { loadKernels, type LoadKernelsOptions } from "./index.ts";
+import { kernelInstance } from "./instance.ts";
 import { c4Lines } from "./reference/c4-lines.ts";
 import { filterStatistics } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
 export * from "./filter-types.ts";
 
-/** Counts of every text of a column. */
-export function computeFilterStatistics(column: TextColumn): FilterStatistics {
-  return filterStatistics(column);
+/** What filters need of the kernels. */
+export interface FilterKernels {
+  readonly implementation: "reference" | "wasm";
+  /** Counts of every text of a column. */
+  computeFilterStatistics(column: TextColumn): FilterStatistics;
+  /** Applies C4's line rules. Case is folded for ASCII letters only. */
+  editC4Lines(column: TextColumn, rules: C4LineRules): C4Edit;
 }
 
-/** Applies C4's line rules. Case is folded for ASCII letters only. */
-export function editC4Lines(column: TextColumn, rules: C4LineRules): C4Edit {
-  return c4Lines(column, rules);
+const referenceFilters: FilterKernels = {
+  implementation: "reference",
+  computeFilterStatistics: filterStatistics,
+  editC4Lines: c4Lines,
+};
+let fast: FilterKernels | undefined;
+
+/**
+ * The filters' kernels of this thread, chosen as `loadKernels` chooses; C4's line rules have one implementation.
+ *
+ * @throws EnvironmentError when "wasm" is forced and does not run here
+ */
+export async function loadFilterKernels(options: LoadKernelsOptions = {}): Promise<FilterKernels> {
+  const { implementation } = await loadKernels(options);
+  if (implementation === "reference") return referenceFilters;
+  const instance = await kernelInstance();
+  if (instance === undefined) return referenceFilters;
+  fast ??= { ...referenceFilters, implementation: "wasm", computeFilterStatistics: wasmFilterStatistics(instance) };
+  return fast;
 }

@@ -2,16 +2,20 @@
  * The statistics kernel against an oracle on JavaScript strings, written from datatrove's definitions
  * (huggingface/datatrove a649de79) without looking at bytes.
  */
+import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  computeFilterStatistics,
-  editC4Lines,
   filterStatisticNames,
+  loadFilterKernels,
   type C4LineRules,
   type FilterStatisticName,
 } from "../../forge/kernels/filter-statistics.ts";
 import type { TextColumn } from "../../forge/kernels/types.ts";
+
+const reference = await loadFilterKernels({ implementation: "reference" });
+const wasm = await loadFilterKernels({ implementation: "wasm" });
+const { computeFilterStatistics, editC4Lines } = reference;
 
 function columnOf(texts: readonly string[]): TextColumn {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
@@ -36,7 +40,8 @@ const wordPattern = new RegExp(
     `|[^${space}]${mark}*`,
   "gv",
 );
-const lineSeparator = new RegExp("\\r\\n|[\\n\\r\\v\\f\\u001c-\\u001e\\u0085\\u2028\\u2029]", "u");
+// oxlint-disable-next-line no-control-regex -- Python's line separators are controls
+const lineSeparator = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/u;
 const length = (text: string): number => [...text].length;
 const strip = (text: string): string => text.replace(new RegExp(`^[${space}]+|[${space}]+$`, "gu"), "");
 
@@ -208,6 +213,38 @@ describe("computeFilterStatistics", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("counts the same through WebAssembly, on any texts", () => {
+    expect(wasm.implementation).toBe("wasm");
+    fc.assert(
+      fc.property(fc.array(fc.oneof(text, fc.string({ unit: "grapheme" })), { maxLength: 5 }), (texts) => {
+        const column = columnOf(texts.map((value) => value.toWellFormed()));
+        expect(wasm.computeFilterStatistics(column)).toEqual(computeFilterStatistics(column));
+        const sliced = { ...column, offsets: column.offsets.subarray(1), length: Math.max(0, column.length - 1) };
+        if (texts.length > 0) expect(wasm.computeFilterStatistics(sliced)).toEqual(computeFilterStatistics(sliced));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("counts the same through WebAssembly in real documents, long words, long texts and texts of line feeds", async () => {
+    const files = await Promise.all(
+      ["README.md", "LICENSE", "dist/index.d.ts"].map((name) =>
+        readFile(`node_modules/zod/${name}`, "utf8").catch(() => ""),
+      ),
+    );
+    const texts = [
+      "x".repeat(5000),
+      "y ".repeat(700_000),
+      "\n".repeat(50_000),
+      "é".repeat(62),
+      "z".repeat(63),
+      ...files,
+      "a b c ".repeat(9000),
+    ];
+    const column = columnOf([...texts, "", ...texts]);
+    expect(wasm.computeFilterStatistics(column)).toEqual(computeFilterStatistics(column));
   });
 
   it("cuts words as its definition says", () => {

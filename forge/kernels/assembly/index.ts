@@ -15,3 +15,4 @@ export {
 export { loadMerges, setBpeModel } from "./bpe";
 export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";
 export { segmentWords } from "./words";
+export { filterStatistics, setFilterTables } from "./filter-statistics";
