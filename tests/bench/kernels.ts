@@ -1,5 +1,15 @@
 /** The rows of `npm run bench -- kernels`. */
 import type { BenchRow } from "./harness.ts";
 import { decontaminate, jsonlExtract, minhashSignature } from "./kernels/text.ts";
+import { bpeEncodeBloom, bpeEncodeGpt2, bpeEncodeNeox, bpeTrain, languageId } from "./kernels/tokens.ts";
 
-export const rows: readonly BenchRow[] = [minhashSignature, jsonlExtract, decontaminate];
+export const rows: readonly BenchRow[] = [
+  minhashSignature,
+  jsonlExtract,
+  decontaminate,
+  bpeEncodeGpt2,
+  bpeEncodeBloom,
+  bpeEncodeNeox,
+  bpeTrain,
+  languageId,
+];
