@@ -7,11 +7,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createStyle } from "../forge/console/style.ts";
-import { formatCount, formatDuration, formatTable } from "../forge/console/format.ts";
+import { formatBytes, formatCount, formatDuration, formatTable } from "../forge/console/format.ts";
 import { Interrupted, runProgram, type ProgramIo, type ProgramSpec } from "../forge/console/program.ts";
 import { forgeProgram } from "../forge/cli/index.ts";
 import { trainerProgram } from "../trainer/cli/index.ts";
 import { packageRoot } from "../forge/base/locate.ts";
+import { answersManifestSchema } from "../schemas/record/answer.ts";
+import { corpusManifestSchema } from "../schemas/run/corpus-manifest.ts";
 
 const started = performance.now();
 process.chdir(packageRoot);
@@ -39,7 +41,7 @@ await step("2/6  teacher", forgeProgram, [
 ]);
 await step("3/6  pretrain", trainerProgram, ["run", "docs/recipes/quickstart-pretrain.yaml"]);
 await step("4/6  fine-tune", trainerProgram, ["run", "docs/recipes/quickstart-finetune.yaml"]);
-await step("5/6  export", trainerProgram, ["export", `${run}/finetune`, "--format", "gguf", "--out", `${run}/export`]);
+await step("5/6  export", trainerProgram, ["export", `${run}/finetune`, "--type", "f32", "--out", `${run}/export`]);
 const question = "What is a software licence?";
 const spoken = await step("6/6  talk", trainerProgram, [
   "chat",
@@ -79,35 +81,27 @@ async function step(title: string, program: ProgramSpec, argv: readonly string[]
 }
 
 async function summary(words: string): Promise<void> {
-  const manifest = await json<{
-    counts: { documentsIn: number; kept: number; rejected: Record<string, number>; quarantined: number };
-    tokens: Record<string, number>;
-  }>(join(corpus, "manifest.json"));
-  const { counts } = manifest;
-  const rejected = Object.entries(counts.rejected).sort(([, a], [, b]) => b - a);
+  const { conservation, figures } = corpusManifestSchema.parse(await json(join(corpus, "manifest.json")));
+  const rejected = Object.entries(conservation.rejected).sort(([, a], [, b]) => b - a);
   const total = rejected.reduce((sum, [, count]) => sum + count, 0);
-  const trained = await Promise.all(
-    ["pretrain", "finetune"].map((name) =>
-      json<{ steps: number; firstLoss: number; lastLoss: number }>(join(run, name, "summary.json")),
-    ),
-  );
+  const told = answersManifestSchema.parse(await json(join(answers, "manifest.json")));
+  const losses = await Promise.all(["pretrain", "finetune"].map((name) => lossesOf(join(run, name))));
   const rows: (readonly string[])[] = [
-    ["documents in", formatCount(counts.documentsIn)],
-    ["  kept", formatCount(counts.kept)],
+    ["documents in", formatCount(conservation.documentsIn)],
+    ["  kept", `${formatCount(conservation.kept)}  (${formatBytes(figures.keptTextBytes)})`],
     ["  rejected", formatCount(total)],
     ...rejected.map(([reason, count]) => [`    ${reason}`, formatCount(count)]),
-    ["  quarantined", formatCount(counts.quarantined)],
-    ...Object.entries(manifest.tokens).map(([split, count]) => [`tokens, ${split}`, formatCount(count)]),
-    ...trained.map(({ firstLoss, lastLoss }, i) => [
-      `loss, ${i === 0 ? "pretraining" : "fine-tuning"}`,
-      `${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
-    ]),
+    ["  quarantined", formatCount(conservation.quarantined)],
+    ...Object.entries(figures.tokens).map(([split, { tokens }]) => [`tokens, ${split}`, formatCount(tokens)]),
+    ["answers accepted", `${formatCount(told.accepted)} of ${formatCount(told.planned)}`],
+    ["loss, pretraining", losses[0] as string],
+    ["loss, fine-tuning", losses[1] as string],
   ];
   const files: (readonly string[])[] = [
     ["dataset card", `${corpus}/README.md`],
     ["documents (Parquet)", `${corpus}/documents/`],
     ["answers (Parquet)", `${answers}/answers/`],
-    ["checkpoint", `${run}/finetune/`],
+    ["checkpoint", `${run}/finetune/checkpoints/`],
     ["GGUF", `${run}/export/model.gguf`],
   ];
   process.stdout.write(
@@ -131,6 +125,15 @@ async function summary(words: string): Promise<void> {
   if (process.channel !== undefined && process.connected) process.disconnect();
 }
 
-async function json<T>(path: string): Promise<T> {
-  return JSON.parse(await readFile(path, "utf8")) as T;
+/** First and last training loss of a run, from its events. */
+async function lossesOf(folder: string): Promise<string> {
+  const lines = (await readFile(join(folder, "events.ndjson"), "utf8")).trim().split("\n");
+  const losses = lines
+    .map((line) => JSON.parse(line) as { type: string; loss?: number })
+    .flatMap((event) => (event.type === "step-end" && event.loss !== undefined ? [event.loss] : []));
+  return `${losses[0]?.toFixed(2) ?? "?"} → ${losses.at(-1)?.toFixed(2) ?? "?"}`;
+}
+
+async function json(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(path, "utf8"));
 }

@@ -1,4 +1,6 @@
 /** `forge doctor`: what this machine has, what is missing, and what to do about it. */
+import { probeTeachers } from "../teach/index.ts";
+import { llamaProbe } from "../llama/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { formatBytes, formatTable } from "../console/format.ts";
 import { diskProbe, kernelsProbe, nodeProbe, runProbes } from "../base/probe.ts";
@@ -8,8 +10,11 @@ export const spec: CommandSpec = {
   summary: "Tell what this machine has and what is missing",
   examples: ["forge doctor", "forge doctor --json"],
   options: [],
-  async run({ cwd, signal }) {
-    const results = await runProbes([nodeProbe(), diskProbe(cwd, formatBytes), kernelsProbe()], signal);
+  async run({ cwd, env, signal }) {
+    const results = await runProbes(
+      [nodeProbe(), diskProbe(cwd, formatBytes), kernelsProbe(), llamaProbe(), ...probeTeachers(env)],
+      signal,
+    );
     return {
       json: { probes: results },
       text: formatTable(

@@ -1,4 +1,5 @@
 /** `trainer doctor`: which training backends and model runtimes this machine has. */
+import { llamaProbe } from "../../forge/llama/index.ts";
 import type { CommandSpec } from "../../forge/console/command.ts";
 import { formatBytes, formatTable } from "../../forge/console/format.ts";
 import { diskProbe, kernelsProbe, nodeProbe, runProbes } from "../../forge/base/probe.ts";
@@ -9,7 +10,7 @@ export const spec: CommandSpec = {
   examples: ["trainer doctor", "trainer doctor --json"],
   options: [],
   async run({ cwd, signal }) {
-    const results = await runProbes([nodeProbe(), diskProbe(cwd, formatBytes), kernelsProbe()], signal);
+    const results = await runProbes([nodeProbe(), diskProbe(cwd, formatBytes), kernelsProbe(), llamaProbe()], signal);
     return {
       json: { probes: results },
       text: formatTable(
