@@ -26,8 +26,6 @@ export interface WorkerPoolOptions {
   readonly workers: number;
   /** Ends all threads at once; running jobs reject with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Heap of each thread in MiB; Node's own default otherwise. */
-  readonly maxHeapMb?: number | undefined;
 }
 
 export interface WorkerPool<Input, Output> extends AsyncDisposable {
@@ -55,16 +53,14 @@ interface Job<Output> {
 
 /** Starts threads lazily: a pool that runs one job starts one thread. */
 export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): WorkerPool<Input, Output> {
-  const { entry, workers, signal, maxHeapMb } = options;
+  const { entry, workers, signal } = options;
   const idle: Worker[] = [];
   const busy = new Map<Worker, Job<Output>>();
   const waiting: Job<Output>[] = [];
   let closed = false;
 
   const start = (): Worker => {
-    const worker = new Worker(entry, {
-      ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
-    });
+    const worker = new Worker(entry);
     worker.on("message", (message: FromWorker) => {
       const job = busy.get(worker);
       if (job === undefined) return;

@@ -92,8 +92,12 @@ function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
     (stage) => `  ${stage.name.padEnd(width)}  ${String(stage.tasks.length).padStart(5)} tasks  ${stage.summary}`,
   );
   const total = `${megabytes(bytes)} of ${config.sources.length} sources would become ${out}/:`;
-  // Intermediate batches, encoded tokens, Parquet and shards: measured on the quickstart, rounded up.
-  return [total, ...stages, `Disk needed: about ${megabytes(bytes * 3)}. Nothing was written.`].join("\n");
+  // The quickstart takes 1.3 times its input; JSON Lines with long texts up to three times.
+  return [
+    total,
+    ...stages,
+    `Disk needed: up to ${megabytes(bytes * 3)}, more for compressed input. Nothing was written.`,
+  ].join("\n");
 }
 
 function describeOutput(manifest: CorpusManifest, out: string): string {

@@ -32,18 +32,16 @@ export interface LocalExecutorOptions {
   readonly workers: number;
   /** Module that exports `runTask`; the pipeline's by default. Another one serves tests. */
   readonly module?: URL;
-  /** Heap limit of each thread in MiB. */
-  readonly maxHeapMb?: number;
 }
 
 /** Runs plans on this machine. The caller holds the lock of the output folder. */
 export function localExecutor(options: LocalExecutorOptions): Executor {
-  const { workers, maxHeapMb } = options;
+  const { workers } = options;
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
   return async (plan, { folder, reporter, signal }) => {
     const entry = moduleUrl(import.meta.url, "./worker.ts");
     await using pool =
-      workers === 0 ? thisThread : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal, maxHeapMb });
+      workers === 0 ? thisThread : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal });
     const records: CompletionRecord[] = [];
     for (const stage of plan.stages) {
       records.push(...(await runStage(stage, { pool, module, folder, reporter, workers, signal })));

@@ -4,10 +4,9 @@ import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { Plan } from "../../schemas/run/plan.ts";
-import { lockFolder, silentReporter, wrapFileError, type Reporter } from "../base/index.ts";
-import type { Executor } from "./executor.ts";
+import { lockFolder, removeTemporaries, silentReporter, wrapFileError, type Reporter } from "../base/index.ts";
+import type { Execution, Executor } from "./executor.ts";
 import { describeInputs } from "./inputs.ts";
-import { planPath, quarantinePath } from "./layout.ts";
 import { prepareOutput, removeUnplanned, type OutputOptions } from "./output.ts";
 import { planCorpus } from "./plan.ts";
 import { seal } from "./seal.ts";
@@ -31,20 +30,28 @@ export interface BuildOptions extends OutputOptions {
  *   DataError for sources that are not there; EnvironmentError `disk-full`; `signal.reason` when aborted
  */
 export async function buildCorpus(config: CorpusConfig, options: BuildOptions): Promise<CorpusManifest> {
-  const { out, executor, cwd = process.cwd(), signal, reporter = silentReporter } = options;
+  const { out, cwd = process.cwd(), signal, reporter = silentReporter } = options;
   try {
     const inputs = await describeInputs(config, cwd, signal);
     const plan = planCorpus(config, inputs);
     await using _lock = await lockFolder(out, signal === undefined ? {} : { signal });
     await prepareOutput(out, plan, options);
     const report = alsoToFile(reporter, join(out, "events.ndjson"));
-    const records = await executor(plan, { folder: out, reporter: report, signal });
-    const manifest = await seal(out, config, inputs, records);
-    await removeUnplanned(out, plan, records, [planPath, quarantinePath, ...manifest.files.map((file) => file.path)]);
-    return manifest;
+    const records = await execute(plan, options, report);
+    await removeUnplanned(out, plan, records);
+    return await seal(out, config, inputs, records);
   } catch (error) {
     signal?.throwIfAborted();
     throw wrapFileError(error, out);
+  }
+}
+
+async function execute(plan: Plan, { executor, out, signal }: BuildOptions, reporter: Reporter): Promise<Execution> {
+  try {
+    return await executor(plan, { folder: out, reporter, signal });
+  } finally {
+    // What tasks left half-written when one of them failed: on a full disk it would be in the way.
+    await removeTemporaries(out);
   }
 }
 

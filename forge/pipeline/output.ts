@@ -4,6 +4,7 @@
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { corpusManifestSchema } from "../../schemas/run/corpus-manifest.ts";
 import { planSchema, type CompletionRecord, type Plan } from "../../schemas/run/plan.ts";
 import { exists, formatJson, readJsonIfThere, removeTemporaries, UsageError, writeFileAtomic } from "../base/index.ts";
 import { canonicalJson } from "./keys.ts";
@@ -23,9 +24,12 @@ export interface OutputOptions {
  * @throws UsageError `output-differs`, naming what changed; `output-foreign` when forge did not make what lies there
  */
 export async function prepareOutput(folder: string, plan: Plan, options: OutputOptions = {}): Promise<void> {
-  await refuseForeign(folder);
-  if (options.force === true)
-    await Promise.all(outputEntries.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
+  await refuseForeign(folder, options.force === true);
+  if (options.force === true) {
+    // `.work` goes last: while it is there, a run killed half-way still knows the folder as its own.
+    const [work, ...others] = outputEntries;
+    for (const entry of [...others, work]) await rm(join(folder, entry), { recursive: true, force: true });
+  }
   await removeTemporaries(folder);
   const previous = await readPlan(folder);
   const changes = previous === undefined ? [] : planChanges(previous, plan);
@@ -66,13 +70,12 @@ export async function removeUnplanned(
   folder: string,
   plan: Plan,
   records: readonly CompletionRecord[],
-  more: readonly string[],
 ): Promise<readonly string[]> {
   const planned = new Set(plan.stages.flatMap((stage) => stage.tasks.map((task) => task.id)));
   for (const id of await listRecords(folder)) if (!planned.has(id)) await removeRecord(folder, id);
-  const named = new Set([...records.flatMap((record) => record.files.map((file) => file.path)), ...more]);
+  const named = new Set(records.flatMap((record) => record.files.map((file) => file.path)));
   const removed: string[] = [];
-  for (const top of [".work", "documents", "rejects", "tokens", "tokenizer", "card"]) {
+  for (const top of [".work", "documents", "rejects", "tokens", "tokenizer"]) {
     const entries = await readdir(join(folder, top), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name)
@@ -92,21 +95,25 @@ async function readPlan(folder: string): Promise<Plan | undefined> {
 }
 
 /** Someone's files must not be mixed with ours, and never be removed by --force. */
-async function refuseForeign(folder: string): Promise<void> {
+async function refuseForeign(folder: string, force: boolean): Promise<void> {
   if (await exists(join(folder, planPath))) return;
   const entries = await readdir(folder).catch(() => []);
+  const manifest = await readJsonIfThere(join(folder, "manifest.json")).catch(() => undefined);
+  if (corpusManifestSchema.safeParse(manifest).success) {
+    if (force) return;
+    throw new UsageError("output-differs", `${folder} is a finished corpus, but how it was made is gone (.work/)`, {
+      hint: "Give --force to build it again from the start, or another --out.",
+    });
+  }
   // A run killed before its plan was written leaves an empty `.work` and temporaries in it.
   const foreign = entries.filter(
     (entry) => !entry.startsWith(".lock") && entry !== ".work" && entry !== "events.ndjson",
   );
   if (foreign.length === 0) return;
-  throw new UsageError(
-    "output-foreign",
-    `${folder} holds files that no run of build-corpus made: ${foreign.slice(0, 3).join(", ")}`,
-    {
-      hint: "Name an empty or a new folder with --out.",
-    },
-  );
+  const shown = foreign.slice(0, 3).join(", ");
+  throw new UsageError("output-foreign", `${folder} holds files that no run of build-corpus made: ${shown}`, {
+    hint: "Name an empty or a new folder with --out.",
+  });
 }
 
 async function isDone(folder: string, plan: Plan): Promise<boolean> {

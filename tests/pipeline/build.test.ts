@@ -197,5 +197,8 @@ describe("an output made otherwise", () => {
     await writeFiles(foreign, { "thesis.doc": "years of work" });
     await expect(build(changed, foreign, { force: true })).rejects.toMatchObject({ code: "output-foreign" });
     expect(await readdir(foreign)).toEqual(["thesis.doc"]);
+    await rm(join(target, ".work"), { recursive: true });
+    await expect(build(changed, target)).rejects.toMatchObject({ code: "output-differs" });
+    await build(changed, target, { force: true });
   });
 });
