@@ -8,14 +8,17 @@ import { describe, expect, it } from "vitest";
 import {
   filterStatisticNames,
   loadFilterKernels,
+  type C4Edit,
   type C4LineRules,
   type FilterStatisticName,
+  type FilterStatistics,
 } from "../../forge/kernels/filter-statistics.ts";
 import type { TextColumn } from "../../forge/kernels/types.ts";
 
 const reference = await loadFilterKernels({ implementation: "reference" });
 const wasm = await loadFilterKernels({ implementation: "wasm" });
-const { computeFilterStatistics, editC4Lines } = reference;
+const computeFilterStatistics = (column: TextColumn): FilterStatistics => reference.computeFilterStatistics(column);
+const editC4Lines = (column: TextColumn, lineRules: C4LineRules): C4Edit => reference.editC4Lines(column, lineRules);
 
 function columnOf(texts: readonly string[]): TextColumn {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
