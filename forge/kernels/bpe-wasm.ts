@@ -5,13 +5,12 @@
  * model, and encoders of several models live side by side. Memory does not grow with the number of batches: texts pass in
  * pieces of about a megabyte, only a longer single text takes more.
  */
-import { readFileSync } from "node:fs";
 import { EnvironmentError } from "../base/errors.ts";
-import { assetPath } from "../base/locate.ts";
 import { bpeClass, bpeClassTable } from "./bpe-classes.ts";
 import { noToken, type BpeAddedToken, type BpeModel } from "./bpe-model.ts";
 import type { BpeEncoder, TokenColumn } from "./bpe-types.ts";
-import { KernelInstance, type KernelExports } from "./instance.ts";
+import type { KernelExports, KernelInstance } from "./instance.ts";
+import { ownKernelInstance } from "./own-instance.ts";
 import { decodeBpe } from "./reference/bpe-encode.ts";
 import { bloomSeparators } from "./reference/bpe-split.ts";
 import type { TextColumn } from "./types.ts";
@@ -33,22 +32,6 @@ const pieceBytes = 1 << 20;
 const smallSlots = 1 << 18;
 const largeSlots = 1 << 15;
 
-let module: WebAssembly.Module | undefined;
-
-/** The compiled module, or undefined where WebAssembly SIMD or the built file is missing. */
-function kernelModule(): WebAssembly.Module | undefined {
-  if (module !== undefined) return module;
-  let bytes: Buffer<ArrayBuffer>;
-  try {
-    bytes = readFileSync(assetPath(import.meta.url, "./kernels.wasm"));
-  } catch {
-    return undefined;
-  }
-  if (!WebAssembly.validate(bytes)) return undefined;
-  module = new WebAssembly.Module(bytes);
-  return module;
-}
-
 /**
  * Makes the fast encoder; undefined where it cannot run, or for the few models that it leaves to the plain one: those
  * that put a space before text, ignore merges, or have added tokens both before and after normalising.
@@ -60,22 +43,16 @@ export function createWasmBpeEncoder(model: BpeModel): BpeEncoder | undefined {
   const findsNormalized = normalized.some((token) => !token.special);
   if (model.addPrefixSpace || model.ignoreMerges) return undefined;
   if (findsRaw && (findsNormalized || model.normalForm !== undefined)) return undefined;
-  const compiled = kernelModule();
-  if (compiled === undefined) return undefined;
-
-  const abort = (): never => {
-    throw new Error("a text kernel aborted");
-  };
-  const { exports } = new WebAssembly.Instance(compiled, { env: { abort } });
-  const kernels = exports as unknown as BpeExports;
-  const instance = new KernelInstance(kernels);
+  const instance = ownKernelInstance();
+  if (instance === undefined) return undefined;
+  const kernels = instance.exports as unknown as BpeExports;
   placeModel(instance, kernels, model);
   placeClasses(instance, kernels, model);
   if (findsRaw || findsNormalized) placeAddedTokens(instance, kernels, findsRaw ? raw : normalized);
 
   let ids = new Uint32Array(1 << 16);
   /** Encodes texts [from, to) to `ids` from `count` on; returns the new count. */
-  function encodePiece(piece: TextColumn, count: number, tokenOffsets: Int32Array, from: number): number {
+  const encodePiece = (piece: TextColumn, count: number, tokenOffsets: Int32Array, from: number): number => {
     instance.beginBatch();
     const { values, offsets, length, bytes } = instance.placeColumn(piece);
     const out = instance.allocate(4 * bytes);
@@ -96,7 +73,7 @@ export function createWasmBpeEncoder(model: BpeModel): BpeEncoder | undefined {
     }
     ids.set(new Uint32Array(buffer, out, made), count);
     return count + made;
-  }
+  };
 
   return {
     vocabularySize: model.vocabularySize,

@@ -49,8 +49,8 @@ function expectSame(ours: FastTextClassifier, oracle: Oracle, samples: readonly 
   });
 }
 
-describe("identifying languages with lid.176.ftz (hierarchical softmax, quantised)", async () => {
-  const ours = loadFastText(await readFile(lidPath));
+describe.each(["reference", "wasm"] as const)("identifying languages with lid.176.ftz (%s)", async (implementation) => {
+  const ours = loadFastText(await readFile(lidPath), { implementation });
   const lid = await getLIDModel();
   await lid.load();
   const oracle = lid.model as unknown as Oracle;
@@ -126,13 +126,48 @@ describe.each(["softmax", "hs", "ova"])("a classifier trained by fastText with t
       },
       () => undefined,
     );
-    const ours = loadFastText(new Uint8Array(await (trained as any).saveModel().arrayBuffer()));
+    const bytes = new Uint8Array(await (trained as any).saveModel().arrayBuffer());
+    const ours = loadFastText(bytes);
+    const plain = loadFastText(bytes, { implementation: "reference" });
+    expect(ours.predict(columnOf(texts), { k: 3 })).toEqual(plain.predict(columnOf(texts), { k: 3 }));
     expect([...ours.labels].sort()).toEqual(["code", "list", "prose"]);
     expectSame(
       ours,
       trained,
       texts.filter((text) => text.trim() !== ""),
       3,
+    );
+  });
+});
+
+describe("the two classifiers", async () => {
+  const bytes = await readFile(lidPath);
+  const plain = loadFastText(bytes, { implementation: "reference" });
+  const fast = loadFastText(bytes, { implementation: "wasm" });
+
+  it("give the same labels and probabilities, bit for bit, for any bytes", () => {
+    const word = fc.oneof(
+      fc.constantFrom(
+        "the",
+        "der",
+        "и",
+        "中文",
+        "</s>",
+        "__label__de",
+        "__label__zzz",
+        "x".repeat(15),
+        "y".repeat(17),
+        "\n",
+      ),
+      fc.string({ unit: "grapheme", maxLength: 20 }),
+    );
+    const text = fc.array(word, { maxLength: 30 }).map((words) => Buffer.from(words.join(" ")));
+    const sample = fc.array(fc.oneof(text, fc.uint8Array({ maxLength: 60 })), { maxLength: 12 });
+    fc.assert(
+      fc.property(sample, fc.integer({ min: 1, max: 4 }), fc.nat(80), (texts, k, maxCodePoints) => {
+        const column = columnOf(texts);
+        expect(fast.predict(column, { k, maxCodePoints })).toEqual(plain.predict(column, { k, maxCodePoints }));
+      }),
     );
   });
 });

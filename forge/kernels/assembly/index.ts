@@ -16,3 +16,4 @@ export { loadMerges, setBpeModel } from "./bpe";
 export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";
 export { segmentWords } from "./words";
 export { filterStatistics, setFilterTables } from "./filter-statistics";
+export { embedTexts, setFastText } from "./fasttext";

@@ -13,7 +13,8 @@ import { scorerOf } from "./fasttext-score.ts";
 
 /** The memory of words is emptied when it holds this many. */
 const mostRemembered = 2 ** 15;
-const endOfLine = "</s>";
+/** fastText's token for the end of a line. */
+export const endOfLine = "</s>";
 const labelPrefix = "__label__";
 
 /** What one word adds to a text. */
@@ -27,7 +28,7 @@ interface WordVector {
 export function createReferenceFastText(model: FastTextModel): FastTextClassifier {
   const { dimensions } = model;
   const score = scorerOf(model);
-  const labels = model.labels.map((label) => (label.startsWith(labelPrefix) ? label.slice(labelPrefix.length) : label));
+  const labels = shortLabels(model);
   const labelTokens = new Set(model.labels.map((label) => Buffer.from(label).toString("latin1")));
   const known = new Map<string, WordVector>();
   const hidden = new Float32Array(dimensions);
@@ -38,7 +39,7 @@ export function createReferenceFastText(model: FastTextModel): FastTextClassifie
       const sum = new Float32Array(dimensions);
       const rows = rowsOfWord(model, word);
       for (const row of rows) addRow(model.input, row, sum);
-      vector = { sum, rows: rows.length, hash: hashOf(word) | 0 };
+      vector = { sum, rows: rows.length, hash: fastTextHash(word) | 0 };
       if (known.size === mostRemembered) known.clear();
       known.set(word, vector);
     }
@@ -86,6 +87,11 @@ export function createReferenceFastText(model: FastTextModel): FastTextClassifie
   };
 }
 
+/** Labels without their prefix. */
+export function shortLabels(model: FastTextModel): string[] {
+  return model.labels.map((label) => (label.startsWith(labelPrefix) ? label.slice(labelPrefix.length) : label));
+}
+
 /** Bytes of the first code points of a text. */
 export function prefixLength(bytes: Uint8Array, codePoints: number): number {
   if (bytes.length <= codePoints) return bytes.length;
@@ -116,7 +122,7 @@ function isSpace(byte: number): boolean {
 }
 
 /** FNV-1a, with bytes sign-extended as fastText does. Unsigned. */
-function hashOf(text: string, start = 0, end = text.length): number {
+export function fastTextHash(text: string, start = 0, end = text.length): number {
   let hash = 2166136261;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ ((text.charCodeAt(i) << 24) >> 24), 16777619);
   return hash >>> 0;
@@ -135,7 +141,7 @@ function rowsOfWord(model: FastTextModel, word: string): number[] {
       do end++;
       while (end < text.length && isContinuation(end));
       const isMark = n === 1 && (start === 0 || end === text.length);
-      if (n >= model.minCharacters && !isMark) pushBucket(model, hashOf(text, start, end) % model.buckets, rows);
+      if (n >= model.minCharacters && !isMark) pushBucket(model, fastTextHash(text, start, end) % model.buckets, rows);
     }
   }
   return rows;
