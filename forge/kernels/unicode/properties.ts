@@ -1,5 +1,5 @@
 /**
- * Unicode properties of code points, pinned to one Unicode version whatever Node runs (`unicodeVersion`).
+ * Unicode properties of code points, pinned to one Unicode version whatever Node runs (`unicodeVersion` in data.ts).
  *
  * The tables are generated (`scripts/generate-unicode.ts`) and inflated on first use. One 32-bit row of flags a code
  * point: bits 0–4 General_Category, 5 White_Space, 6 Alphabetic, 7 Cased, 8 Case_Ignorable, 9 Extended_Pictographic,
