@@ -105,46 +105,63 @@ function put(column: i32, value: u32): void {
   store<u32>(output + (column as usize) * stride, value);
 }
 
+/** Bits of the bytes of a block that `countLines` must look at: dots, `#`, controls, lead bytes 0xc2 (-62), 0xe2 (-30). */
+// @ts-ignore: decorator
+@inline
+function interesting(block: v128): u32 {
+  const marks = v128.or(i8x16.eq(block, i8x16.splat(0x2e)), i8x16.eq(block, i8x16.splat(0x23)));
+  const leads = v128.or(i8x16.eq(block, i8x16.splat(-62)), i8x16.eq(block, i8x16.splat(-30)));
+  const controls = i8x16.lt_u(block, i8x16.splat(0x20));
+  return i8x16.bitmask(v128.or(controls, v128.or(marks, leads))) as u32;
+}
+
 function countLines(start: usize, end: usize): void {
-  let characters: u32 = 0;
+  let characters = (end - start) as u32;
   let newlines: u32 = 0;
   let hashes: u32 = 0;
   let ellipses: u32 = 0;
   let dots: u32 = 0;
+  let dotsEnd: usize = 0;
   let lines: u32 = 0;
   let bullets: u32 = 0;
   let trailing: u32 = 0;
   let lineStart = start;
-  for (let at = start; at < end; at++) {
-    const byte: u32 = load<u8>(at);
-    if ((byte & 0xc0) != 0x80) characters++;
-    if (byte == 0x2e) {
-      if (++dots == 3) {
-        ellipses++;
-        dots = 0;
+  for (let block = start; block < end; block += 16) {
+    const bytes = v128.load(block);
+    // Bytes behind the text do not count.
+    const inside: u32 = end - block >= 16 ? 0xffff : ((1 as u32) << ((end - block) as u32)) - 1;
+    const continuations = i8x16.lt_s(bytes, i8x16.splat(-64));
+    characters -= popcnt((i8x16.bitmask(continuations) as u32) & inside);
+    for (let bits = interesting(bytes) & inside; bits != 0; bits &= bits - 1) {
+      const at = block + (ctz(bits) as usize);
+      const byte: u32 = load<u8>(at);
+      if (byte == 0x2e) {
+        dots = at == dotsEnd ? dots + 1 : 1;
+        dotsEnd = at + 1;
+        if (dots == 3) {
+          ellipses++;
+          dots = 0;
+        }
+        continue;
       }
-      continue;
+      if (byte == 0x23) {
+        hashes++;
+        continue;
+      }
+      if (byte == 0xe2 && load<u8>(at, 1) == 0x80 && load<u8>(at, 2) == 0xa6) {
+        ellipses++;
+        continue;
+      }
+      // The line feed of a CR LF was done with its CR.
+      if (at < lineStart) continue;
+      const separator = separatorLength(at, end);
+      if (separator == 0) continue;
+      if (byte == 0x0a || (byte == 0x0d && separator == 2)) newlines++;
+      lines++;
+      if (isBullet(lineStart, at)) bullets++;
+      if (endsInEllipsis(lineStart, at)) trailing++;
+      lineStart = at + separator;
     }
-    dots = 0;
-    // Most bytes are letters.
-    if (byte > 0x40 && byte < 0xc2) continue;
-    if (byte == 0x23) {
-      hashes++;
-      continue;
-    }
-    if (byte == 0xe2 && load<u8>(at, 1) == 0x80 && load<u8>(at, 2) == 0xa6 && at + 2 < end) {
-      ellipses++;
-      continue;
-    }
-    const separator = separatorLength(at, end);
-    if (separator == 0) continue;
-    if (byte == 0x0a || (byte == 0x0d && separator == 2)) newlines++;
-    lines++;
-    if (isBullet(lineStart, at)) bullets++;
-    if (endsInEllipsis(lineStart, at)) trailing++;
-    for (let i = at + 1; i < at + separator; i++) if ((load<u8>(i) & 0xc0) != 0x80) characters++;
-    at += separator - 1;
-    lineStart = at + 1;
   }
   if (lineStart < end) {
     lines++;
@@ -160,29 +177,43 @@ function countLines(start: usize, end: usize): void {
   put(11, trailing);
 }
 
+/** The next line feed, or `end`. */
+function nextLineFeed(start: usize, end: usize): usize {
+  for (let at = start; at < end; at += 16) {
+    const bits = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0x0a))) as u32;
+    if (bits != 0) return min(at + (ctz(bits) as usize), end);
+  }
+  return end;
+}
+
 function countPieces(start: usize, end: usize): void {
   let lineFeeds: i32 = 1;
-  for (let at = start; at < end; at++) if (load<u8>(at) == 0x0a) lineFeeds++;
+  for (let at = nextLineFeed(start, end); at < end; at = nextLineFeed(at + 1, end)) lineFeeds++;
 
   let from = skipSpace(start, end);
   const stripped = stripEnd(from, end);
   beginPieces(lineFeeds);
-  for (let at = from; at <= stripped; at++) {
-    if (at < stripped && !(load<u8>(at) == 0x0a && at + 1 < stripped && load<u8>(at, 1) == 0x0a)) continue;
+  for (let at = from; ; ) {
+    at = nextLineFeed(at, stripped);
+    if (at < stripped && load<u8>(at, 1) != 0x0a) {
+      at++;
+      continue;
+    }
     look(from, at);
-    while (at < stripped && load<u8>(at) == 0x0a) at++;
-    from = at;
     if (at == stripped) break;
+    while (load<u8>(at) == 0x0a) at++;
+    from = at;
   }
   putPieces(12);
 
   beginPieces(lineFeeds);
   from = start;
-  for (let at = start; at <= end; at++) {
-    if (at < end && load<u8>(at) != 0x0a) continue;
+  while (true) {
+    let at = nextLineFeed(from, end);
     look(from, at);
-    while (at + 1 < end && load<u8>(at, 1) == 0x0a) at++;
-    from = at + 1;
+    if (at == end) break;
+    while (at < end && load<u8>(at) == 0x0a) at++;
+    from = at;
   }
   putPieces(15);
 
@@ -190,13 +221,14 @@ function countPieces(start: usize, end: usize): void {
   let short: u32 = 0;
   beginPieces(lineFeeds);
   from = start;
-  for (let at = start; at <= end; at++) {
-    if (at < end && load<u8>(at) != 0x0a) continue;
+  while (true) {
+    const at = nextLineFeed(from, end);
     if (skipSpace(from, at) < at) {
       look(from, at);
       if (pieceLength <= 30) short++;
       if ((classBefore(from, at) & terminalBit) != 0) terminated++;
     }
+    if (at == end) break;
     from = at + 1;
   }
   put(18, pieceCount);
