@@ -1,5 +1,6 @@
 /** The rows of `npm run bench -- kernels`. */
 import type { BenchRow } from "./harness.ts";
+import { filterStatistics } from "./kernels/filters.ts";
 import { decontaminate, jsonlExtract, minhashSignature } from "./kernels/text.ts";
 import { bpeEncodeBloom, bpeEncodeGpt2, bpeEncodeNeox, bpeTrain, languageId } from "./kernels/tokens.ts";
 
@@ -7,6 +8,7 @@ export const rows: readonly BenchRow[] = [
   minhashSignature,
   jsonlExtract,
   decontaminate,
+  filterStatistics,
   bpeEncodeGpt2,
   bpeEncodeBloom,
   bpeEncodeNeox,
