@@ -80,6 +80,7 @@ export function parseFastText(bytes: Uint8Array, file = "fastText model"): FastT
   if (task !== 3) throw read.failure("holds word vectors, not a classifier");
   if (loss === undefined) throw read.failure("was trained with a loss that gives no probabilities");
   if (dimensions <= 0 || buckets < 0) throw read.failure("has impossible sizes");
+  if (buckets === 0 && (maxCharacters > 0 || wordNgrams > 1)) throw read.failure("has n-grams but no buckets for them");
   // Old classifiers were trained without character n-grams, whatever they say.
   if (version === 11) maxCharacters = 0;
 
@@ -122,6 +123,8 @@ function readDictionary(read: Reader): Pick<FastTextModel, "words" | "labels" | 
       labelCounts.push(count);
     }
   }
+  // Words come first, so that their ids are rows of the matrix.
+  if ([...words.values()].some((id) => id >= wordCount)) throw read.failure("has labels among its words");
   if (words.size !== wordCount || labels.length !== labelCount) throw read.failure("has a malformed dictionary");
   let keptBuckets: Map<number, number> | undefined;
   if (pruned >= 0) {

@@ -94,6 +94,7 @@ function placeModel(instance: KernelInstance, kernels: FastTextExports, model: F
     instance.placePersistent(words.bytes),
     kept === undefined ? 0 : instance.placePersistent(kept),
     kept === undefined ? 1 : kept.length / 2,
+    kept === undefined ? 0 : instance.placePersistent(keptBitsOf(model)),
     instance.allocatePersistent(rememberedSlots * (32 + 4 * floats)),
     rememberedSlots,
     model.words.get(endOfLine) ?? -1,
@@ -129,6 +130,14 @@ function keptOf({ keptBuckets }: FastTextModel): Uint32Array | undefined {
     slots.set([bucket, row + 1], 2 * at);
   }
   return slots;
+}
+
+function keptBitsOf({ keptBuckets, buckets }: FastTextModel): Uint8Array {
+  const bits = new Uint8Array((buckets >> 3) + 1);
+  for (const bucket of keptBuckets?.keys() ?? []) {
+    bits[bucket >> 3] = (bits[bucket >> 3] as number) | (1 << (bucket & 7));
+  }
+  return bits;
 }
 
 function powerOfTwo(least: number): number {

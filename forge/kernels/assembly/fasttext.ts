@@ -16,6 +16,7 @@ let dictionaryMask: u32 = 0;
 let texts: usize = 0;
 let kept: usize = 0;
 let keptMask: u32 = 0;
+let keptBits: usize = 0;
 let slots: usize = 0;
 let memoryMask: u32 = 0;
 let endOfLineRow: i32 = -1;
@@ -25,6 +26,7 @@ let vector: usize = 0;
  * @param rows f32[rows][floats]
  * @param words u32[slots][4]: hash, offset into `wordBytes`, length + 1 (0: empty), id (all ones: a label)
  * @param pruned u32[slots][2]: bucket, row + 1 (0: empty); 0 when nothing was pruned
+ * @param prunedBits a bit for each bucket that was kept: most were not, and this fits the cache
  * @param remembered slots of 32 bytes and a vector each
  */
 export function setFastText(
@@ -39,6 +41,7 @@ export function setFastText(
   wordBytes: usize,
   pruned: usize,
   prunedSlots: u32,
+  prunedBits: usize,
   remembered: usize,
   rememberedSlots: u32,
   endOfLine: i32,
@@ -55,6 +58,7 @@ export function setFastText(
   texts = wordBytes;
   kept = pruned;
   keptMask = prunedSlots - 1;
+  keptBits = prunedBits;
   slots = remembered;
   memoryMask = rememberedSlots - 1;
   endOfLineRow = endOfLine;
@@ -224,6 +228,7 @@ function beginsLikeLabel(word: usize, size: usize): bool {
 
 function rowOfBucket(bucket: u32): i32 {
   if (kept == 0) return bucket as i32;
+  if (((load<u8>(keptBits + ((bucket >> 3) as usize)) >> ((bucket & 7) as u8)) & 1) == 0) return -1;
   let at = (bucket * 0x9e3779b1) & keptMask;
   while (true) {
     const slot = kept + ((at as usize) << 3);
