@@ -307,6 +307,15 @@ function countWords(start: usize, end: usize): i32 {
     at += width;
     const runs = first != symbol && first != single;
     while (at < end) {
+      // Most of a word are ASCII letters.
+      if (runs && isAsciiLetter(at)) {
+        letters = true;
+        plain = true;
+        last = letter;
+        at++;
+        while (at < end && isAsciiLetter(at)) at++;
+        continue;
+      }
       kind = classAt(at, end);
       const step = width;
       const next = kind & kindMask;
@@ -379,6 +388,12 @@ function countWords(start: usize, end: usize): i32 {
   put(5, alphabetic);
   put(6, popcnt(stops));
   return words as i32;
+}
+
+// @ts-ignore: decorator
+@inline
+function isAsciiLetter(at: usize): bool {
+  return (((load<u8>(at) as u32) | 0x20) - 0x61) < 26;
 }
 
 function raise(value: u64, exponent: usize): u64 {
