@@ -1,13 +1,15 @@
 /**
  * The plan of `build-corpus`: config and inputs to stages of tasks, pure and plain JSON.
  *
- * Each task carries all it needs as `input`; its key is the hash of that input, of the stage's version and of the keys
- * of the tasks whose files it reads. So a changed limit, model or source file redoes what depends on it, and only that.
+ * Each task carries all it needs as `input`; its key is the hash of that input, of the keys of the tasks whose files it
+ * reads, of the stage's version and of the program's, which stands for its kernels. So a changed limit, model or source
+ * file redoes what depends on it, and only that.
  */
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import type { CorpusInputs } from "./inputs.ts";
+import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { numbered } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
@@ -94,6 +96,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
 function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] {
   const { out: _out, root: _root, ...rest } = config;
   return Object.fromEntries<Task["input"]>([
+    ["program", program] as const,
     ...Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)] as const),
     ...inputs.files.map((file) => [`input ${file.uri}`, file.sha256] as const),
     ...Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256] as const),
@@ -170,7 +173,7 @@ function draft(name: string, input: unknown, needs: readonly string[]): Draft {
 function makeStage(name: string, summary: string, version: number, drafts: readonly Draft[]): Stage {
   const tasks = drafts.map((one): Task => ({
     id: `${name}/${one.name}`,
-    key: hashJson({ stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
+    key: hashJson({ program, stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
     inputBytes: one.bytes ?? 0,
     input: toJson(one.input),
   }));
