@@ -65,7 +65,8 @@ const modelSchema = z.object({
   continuing_subword_prefix: z.string().nullish(),
   end_of_word_suffix: z.string().nullish(),
   ignore_merges: z.boolean().nullish(),
-  vocab: z.record(z.string(), z.int().nonnegative()),
+  // Checked as it stands: a copy by `z.record` loses the token `__proto__`, which code-trained vocabularies hold.
+  vocab: z.custom<Readonly<Record<string, number>>>(isVocabulary, "it maps tokens to ids"),
   merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
 });
 
@@ -75,6 +76,11 @@ const tokenizerSchema = z.object({
   pre_tokenizer: z.unknown(),
   model: modelSchema,
 });
+
+function isVocabulary(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((id) => Number.isInteger(id) && id >= 0);
+}
 
 /** Ids must fit the packed tables of the encoders. */
 const maxVocabularySize = 2 ** 21;

@@ -241,6 +241,15 @@ describe("reading a tokenizer.json", () => {
     expect(modelOf(json).preTokenizer).toBe("bloom");
   });
 
+  it("keeps tokens that are named like what every object has", () => {
+    const json = JSON.stringify(smallTokenizerJson())
+      .replace('"vocab":{', '"vocab":{"__":800,"proto":801,"proto__":802,"__proto__":803,"constructor":804,')
+      .replace('"merges":[', '"merges":[["__","proto__"],');
+    const model = modelOf(JSON.parse(json));
+    expect(model.merges.slice(0, 3)).toEqual(Uint32Array.of(800, 802, 803));
+    expect(Buffer.from(model.tokens[803] ?? []).toString()).toBe("__proto__");
+  });
+
   it("reads merges written as one string", () => {
     const json = smallTokenizerJson();
     const merges = modelOf(json).merges;
