@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../forge/base/locate.ts";
+import { random } from "../forge/base/random.ts";
 
 const maxUnpackedBytes = 60e6;
 const folder = mkdtempSync(join(tmpdir(), "forge-package-"));
@@ -33,13 +34,39 @@ try {
   expectOutput(["forge", "--version"], result.version);
   expectOutput(["forge", "--help"], "build-corpus");
   expectOutput(["trainer", "--help"], "chat");
-  writeFileSync(join(folder, "text.jsonl"), "");
   expectOutput(["forge", "doctor", "--json"], '"probes"');
+  // Worker threads, kernels, the language model and shipped prompts are found from `dist/` too.
+  writeFileSync(join(folder, "text.jsonl"), sampleDocuments());
+  expectOutput(
+    ["forge", "build-corpus", "--source", "text.jsonl", "--out", "corpus", "--set", "tokenizer.vocabularySize=300"],
+    "kept",
+  );
+  expectOutput(["forge", "verify", "corpus"], "");
+  expectOutput(["forge", "teach", "--prompts", "prompts/orca.yaml", "--limit", "5", "--out", "answers"], "accepted");
   const own = sizeOf(join(folder, "node_modules/@forge-corpus/forge"));
   if (own > maxUnpackedBytes) throw new Error(`the package unpacks to ${own} bytes, more than ${maxUnpackedBytes}`);
   process.stderr.write(`package ${result.version}: ${result.filename}, ${(own / 1e6).toFixed(1)} MB unpacked, runs\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Sixty different documents of plain English, varied enough for the quality filters. */
+function sampleDocuments(): string {
+  const nouns = (
+    "river garden engine letter bridge kitchen teacher winter market harbour window island doctor forest village song " +
+    "table mountain horse paper captain morning castle field stone clock ship brother street painting"
+  ).split(" ");
+  const verbs = "saw carried painted followed remembered described crossed opened measured visited sold mended".split(
+    " ",
+  );
+  const stream = random("test-package");
+  const pick = (words: readonly string[]): string => words[stream.below(words.length)] as string;
+  const sentence = (): string =>
+    `The ${pick(nouns)} and the ${pick(nouns)} ${pick(verbs)} a ${pick(nouns)} that ${pick(verbs)} the ${pick(nouns)} of ${pick(nouns)}.`;
+  const lines = Array.from({ length: 60 }, () =>
+    JSON.stringify({ text: Array.from({ length: 9 }, sentence).join(" ") }),
+  );
+  return `${lines.join("\n")}\n`;
 }
 
 interface PackResult {
