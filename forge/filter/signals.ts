@@ -52,7 +52,6 @@ export const textSignalNames = Object.keys(definitions) as readonly TextSignalNa
 
 /** Signals of C4's line rules. */
 export const c4SignalNames = ["c4Sentences", "c4DroppedLines"] as const;
-export type C4SignalName = (typeof c4SignalNames)[number];
 
 /** Prefix of the text signals measured after C4 dropped lines. */
 export const editedPrefix = "edited_";

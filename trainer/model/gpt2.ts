@@ -130,6 +130,10 @@ export const gpt2ConfigSchema = z
     layer_norm_epsilon: z.literal(layerNormEpsilon).default(layerNormEpsilon),
     bos_token_id: z.int().nullish(),
     eos_token_id: z.int().nullish(),
+    // Variants that this model does not compute: reading such weights would give wrong logits without a word.
+    tie_word_embeddings: z.literal(true).default(true),
+    scale_attn_weights: z.literal(true).default(true),
+    scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
   })
   .refine((config) => config.n_inner === undefined || config.n_inner === null || config.n_inner === 4 * config.n_embd, {
     message: "n_inner must be 4 · n_embd",
