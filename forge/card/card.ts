@@ -209,7 +209,7 @@ function filesSection({ files }: CorpusManifest): string {
 
 function toolsSection({ program, config }: CorpusManifest): string {
   const lines = [
-    `- [Forge](https://www.npmjs.com/package/@forge-corpus/forge) ${program}, Apache-2.0. The resolved config is in \`manifest.json\`.`,
+    `- Forge (\`@forge-corpus/forge\`) ${program}, Apache-2.0. The resolved config is in \`manifest.json\`.`,
   ];
   if (usesLanguageModel(config)) {
     lines.push(
