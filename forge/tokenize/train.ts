@@ -17,18 +17,24 @@ export interface TrainedTokenizer {
   readonly bytes: number;
 }
 
+export interface TrainTokenizerOptions {
+  readonly signal?: AbortSignal;
+  /** Without text, write the bytes and special tokens alone: for a caller that reports an empty corpus itself. */
+  readonly allowEmpty?: boolean;
+}
+
 /**
  * Trains on all texts and writes `tokenizer.json` and `tokenizer_config.json` (with the chat template) into a folder.
  *
  * @param config the vocabulary's size in all: 256 bytes, the special tokens of `schemas/record/chat.ts`, merges. A
  *   corpus with fewer pairs of the asked frequency gives a smaller one.
- * @throws DataError `corpus-empty` when there is no text to train on
+ * @throws DataError `corpus-empty` when there is no text to train on, unless `allowEmpty`
  */
 export async function trainTokenizer(
   columns: Iterable<TextColumn> | AsyncIterable<TextColumn>,
   folder: string,
   config: Pick<TokenizerConfig, "vocabularySize" | "minFrequency">,
-  options: { readonly signal?: AbortSignal } = {},
+  options: TrainTokenizerOptions = {},
 ): Promise<TrainedTokenizer> {
   const { vocabularySize, minFrequency } = config;
   const trainer = createBpeTrainer({ vocabularySize, minFrequency, specialTokens: Object.values(specialTokens) });
@@ -40,7 +46,7 @@ export async function trainTokenizer(
     texts += column.length;
     bytes += (column.offsets[column.length] as number) - (column.offsets[0] as number);
   }
-  if (bytes === 0) {
+  if (bytes === 0 && options.allowEmpty !== true) {
     throw new DataError(
       "corpus-empty",
       "There is no text to train a tokenizer on",

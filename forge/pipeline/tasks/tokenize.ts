@@ -1,11 +1,10 @@
 /** The tokenizer and what is done with it: learn or copy it, encode partitions, order documents, write shards. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { specialTokens } from "../../../schemas/record/chat.ts";
 import { DataError, exists, utf8Column, writeFileAtomic, type FileDigest } from "../../base/index.ts";
-import { createBpeTrainer } from "../../kernels/index.ts";
+import type { TextColumn } from "../../kernels/types.ts";
 import { encodePartition, planShards, readShardPlan, writeShard } from "../../shard/index.ts";
-import { loadTokenizer, type Tokenizer } from "../../tokenize/index.ts";
+import { loadTokenizer, trainTokenizer, type Tokenizer } from "../../tokenize/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { orderPath, partitionFiles, tokenizerPath } from "../layout.ts";
 import { readRecord } from "../records.ts";
@@ -19,8 +18,15 @@ export async function makeTokenizer(input: TokenizerInput, context: TaskContext)
   const write = async (path: string, content: string | Uint8Array): Promise<void> => {
     files.push({ path, ...(await writeFileAtomic(join(context.folder, path), content)) });
   };
-  if (given === null) await write(tokenizerPath, await trainTokenizer(input, context.folder));
-  else {
+  if (given === null) {
+    const columns = keptColumns(context.folder, input.partitions);
+    const folder = join(context.folder, dirname(tokenizerPath));
+    // An empty corpus is reported when its rejects are written, with the reasons (see seal.ts).
+    const trained = await trainTokenizer(columns, folder, config, { allowEmpty: true });
+    files.push(
+      ...trained.files.map(({ name, ...digest }) => ({ path: `${dirname(tokenizerPath)}/${name}`, ...digest })),
+    );
+  } else {
     await write(tokenizerPath, await readFile(given.path));
     // It says which tokens are BOS and EOS.
     const beside = join(dirname(given.path), "tokenizer_config.json");
@@ -31,13 +37,10 @@ export async function makeTokenizer(input: TokenizerInput, context: TaskContext)
   return { files, result: { name, sha256, vocabularySize, trained: given === null } };
 }
 
-async function trainTokenizer({ partitions, config }: TokenizerInput, folder: string): Promise<string> {
-  const { vocabularySize, minFrequency } = config;
-  const trainer = createBpeTrainer({ vocabularySize, minFrequency, specialTokens: Object.values(specialTokens) });
+async function* keptColumns(folder: string, partitions: number): AsyncGenerator<TextColumn> {
   for (let partition = 0; partition < partitions; partition++) {
-    for await (const batch of keptBatches(folder, partition)) trainer.add(utf8Column(batch, "text", "documents"));
+    for await (const batch of keptBatches(folder, partition)) yield utf8Column(batch, "text", "documents");
   }
-  return `${JSON.stringify(trainer.train(), null, 1)}\n`;
 }
 
 /** Tokens of a partition's kept documents. */
