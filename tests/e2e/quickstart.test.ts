@@ -44,7 +44,7 @@ describe.skipIf(!there)("the quickstart's corpus (skipped: no shards/quickstart 
   it("comes out byte for byte the same with one worker, also when it was killed on the way", async () => {
     const out = join(scratch, "again");
     const args = [forge, "build-corpus", "docs/recipes/quickstart.yaml", "--workers", "1", "--out", out];
-    const killed = run(process.execPath, args, { cwd: packageRoot, timeout: 12_000, killSignal: "SIGKILL" });
+    const killed = run(process.execPath, args, { cwd: packageRoot, timeout: 3000, killSignal: "SIGKILL" });
     await expect(killed).rejects.toMatchObject({ killed: true });
     await run(process.execPath, args, { cwd: packageRoot });
     expect(digests(await manifestOf(out))).toEqual(digests(await manifestOf(corpus)));
