@@ -14,6 +14,7 @@ const run = promisify(execFile);
 const corpus = join(packageRoot, "shards/quickstart");
 const there = existsSync(join(corpus, "manifest.json"));
 const forge = join(packageRoot, "bin/forge.js");
+const python = process.env["FORGE_PYTHON"] ?? join(packageRoot, ".venv/bin/python");
 const scratch = mkdtempSync(join(tmpdir(), "forge-e2e-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -40,6 +41,25 @@ describe.skipIf(!there)("the quickstart's corpus (skipped: no shards/quickstart 
     const { stdout } = await run(process.execPath, [forge, "verify", corpus, "--json"]);
     expect(JSON.parse(stdout)).toBeDefined();
   });
+
+  it.skipIf(!existsSync(python))(
+    "is read by pyarrow, every Parquet and Arrow file (skipped without: npm run oracles)",
+    async () => {
+      const script = [
+        "import glob, sys, pyarrow as pa, pyarrow.parquet as pq",
+        "files = [f for root in sys.argv[1:] for f in glob.glob(root + '/**/*', recursive=True) if '/.work/' not in f]",
+        "parquet = [f for f in files if f.endswith('.parquet')]",
+        "arrow = [f for f in files if f.endswith('.arrow')]",
+        "for f in parquet: pq.read_table(f).validate(full=True)",
+        "for f in arrow: pa.ipc.open_file(pa.memory_map(f)).read_all().validate(full=True)",
+        "print(len(parquet), len(arrow))",
+      ].join("\n");
+      const { stdout } = await run(python, ["-c", script, corpus, `${corpus}-answers`]);
+      const [parquet = 0, arrow = 0] = stdout.trim().split(" ").map(Number);
+      expect(parquet).toBeGreaterThanOrEqual(4);
+      expect(arrow).toBeGreaterThanOrEqual(2);
+    },
+  );
 
   it("comes out byte for byte the same with one worker, also when it was killed on the way", async () => {
     const out = join(scratch, "again");
