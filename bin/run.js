@@ -67,9 +67,12 @@ export async function run(program) {
 export function runChild(node, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(node, args, { stdio: ["inherit", "inherit", "inherit", "ipc"], ...options });
-    // A terminal sends SIGINT to the whole group; the child decides when to stop, this process only waits.
+    // A terminal sends SIGINT to the whole group, `kill -INT` to this process alone: the child is told how many came
+    // here and takes them together with its own. It decides when to stop, this process only waits.
+    let interrupts = 0;
     const forward = (/** @type {NodeJS.Signals} */ signal) => {
       if (signal === "SIGTERM") child.kill(signal);
+      else if (child.connected) child.send({ interrupts: (interrupts += 1) }, () => undefined);
     };
     process.on("SIGINT", forward);
     process.on("SIGTERM", forward);

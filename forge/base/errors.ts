@@ -127,6 +127,14 @@ export function wrapFileError(error: unknown, path: string): unknown {
         { file: path },
         { cause: error },
       );
+    case "ENOTDIR":
+    case "EEXIST":
+      return new DataError(
+        "file-in-the-way",
+        `${path}: a file stands where a folder was expected`,
+        { file: path },
+        { cause: error, hint: "Check the path, or give another one." },
+      );
     case "ENOSPC":
     case "EDQUOT":
       return new EnvironmentError("disk-full", `No space left on the disk while writing ${path}`, {

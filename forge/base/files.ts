@@ -9,7 +9,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { wrapFileError } from "./errors.ts";
+import { DataError, wrapFileError } from "./errors.ts";
 
 /** What a finished file holds. */
 export interface FileDigest {
@@ -127,7 +127,11 @@ export async function digestFile(path: string): Promise<FileDigest> {
   return { bytes, sha256: hash.digest("hex") };
 }
 
-/** Reads and parses a JSON file, or returns undefined when it does not exist. */
+/**
+ * Reads and parses a JSON file, or returns undefined when it does not exist.
+ *
+ * @throws DataError `json-malformed` when it is cut off or no JSON
+ */
 export async function readJsonIfThere(path: string): Promise<unknown> {
   let text: string;
   try {
@@ -136,7 +140,16 @@ export async function readJsonIfThere(path: string): Promise<unknown> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw wrapFileError(error, path);
   }
-  return JSON.parse(text) as unknown;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new DataError(
+      "json-malformed",
+      `${path} is not valid JSON: ${(error as Error).message}`,
+      { file: path },
+      { cause: error, hint: "It is damaged or cut off: remove it and run the command that made it again." },
+    );
+  }
 }
 
 /** True when something stands at the path. */

@@ -16,15 +16,26 @@ export async function main(program: ProgramSpec, argv: readonly string[] = proce
     if (controller.signal.aborted) process.exit(reason.exitCode);
     controller.abort(reason);
   };
-  const onInterrupt = (): void => interrupt("SIGINT");
+  // A terminal sends SIGINT to this process and to the shim, which relays its count: each press counts once.
+  let presses = 0;
+  let ownPresses = 0;
+  const pressed = (times: number): void => {
+    for (; presses < times; presses += 1) interrupt("SIGINT");
+  };
+  const onInterrupt = (): void => pressed((ownPresses += 1));
+  const onMessage = (message: unknown): void => {
+    if (typeof message === "object" && message !== null && "interrupts" in message) pressed(Number(message.interrupts));
+  };
   const onTerminate = (): void => interrupt("SIGTERM");
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);
-  process.on("disconnect", () => {
+  const onDisconnect = (): void => {
     interrupt("SIGTERM");
     // A command that cannot stop in order must not outlive its parent.
     setTimeout(() => process.exit(143), 2000).unref();
-  });
+  };
+  process.on("message", onMessage);
+  process.on("disconnect", onDisconnect);
   // `forge … | head` closes our stdout: not a fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -44,6 +55,9 @@ export async function main(program: ProgramSpec, argv: readonly string[] = proce
   process.exitCode = code;
   process.off("SIGINT", onInterrupt);
   process.off("SIGTERM", onTerminate);
+  process.off("message", onMessage);
+  // Our own disconnecting is no death of the parent: it must not change the exit code.
+  process.off("disconnect", onDisconnect);
   if (process.channel !== undefined && process.connected) process.disconnect();
   if (process.stdout.writableLength > 0) await once(process.stdout, "drain");
 }

@@ -107,7 +107,7 @@ async function readConfig(path: string): Promise<unknown> {
   try {
     return await readJsonIfThere(path);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof DataError && error.code === "json-malformed")) throw error;
     throw new DataError("tokenizer-config-invalid", `${path} is not JSON`, { file: path }, { cause: error });
   }
 }

@@ -2,7 +2,13 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createAtomicFile, digestFile, removeTemporaries, writeFileAtomic } from "../../forge/base/files.ts";
+import {
+  createAtomicFile,
+  digestFile,
+  readJsonIfThere,
+  removeTemporaries,
+  writeFileAtomic,
+} from "../../forge/base/files.ts";
 import { lockFolder } from "../../forge/base/lock.ts";
 import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -84,5 +90,22 @@ describe("folder lock", () => {
     await writeFile(join(folder, ".lock"), JSON.stringify(reused));
     await using _lock = await lockFolder(folder, { waitMs: 0 });
     expect(await readFile(join(folder, ".lock"), "utf8")).not.toContain('"token":"t"');
+  });
+});
+
+describe("a user's mistake is no bug of ours", () => {
+  it("names the JSON file that is cut off, and tells a missing one apart", async () => {
+    const path = join(folder, "manifest.json");
+    expect(await readJsonIfThere(path)).toBeUndefined();
+    await writeFile(path, '{"version": 1,');
+    await expect(readJsonIfThere(path)).rejects.toMatchObject({ code: "json-malformed", position: { file: path } });
+  });
+
+  it("names the file that stands where the output folder should be, or above it", async () => {
+    const path = join(folder, "out");
+    await writeFile(path, "a file");
+    await expect(lockFolder(path)).rejects.toMatchObject({ code: "file-in-the-way", exitCode: 3 });
+    await expect(lockFolder(join(path, "below"))).rejects.toMatchObject({ code: "file-in-the-way" });
+    await expect(readJsonIfThere(join(path, "manifest.json"))).rejects.toMatchObject({ code: "file-in-the-way" });
   });
 });

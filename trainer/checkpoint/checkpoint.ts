@@ -139,7 +139,7 @@ export async function latestCheckpoint(runFolder: string): Promise<string | unde
 /**
  * Reads and validates a checkpoint, also one that transformers wrote (tensor names with or without `transformer.`).
  *
- * @throws DataError `config-unsupported`, `tensor-missing`, `tensor-shape`, `safetensors-invalid`
+ * @throws DataError `config-unsupported`, `state-invalid`, `tensor-missing`, `tensor-shape`, `safetensors-invalid`
  */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const configPath = join(folder, "config.json");
@@ -153,14 +153,25 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const model = describeGpt2(gpt2SizesOf(config.data));
   const path = join(folder, "model.safetensors");
   const { tensors } = await readSafetensors(path);
-  const state = await readJsonIfThere(join(folder, "trainer", "state.json"));
+  const statePath = join(folder, "trainer", "state.json");
+  const stateJson = await readJsonIfThere(statePath);
+  const state = stateJson === undefined ? undefined : runStateSchema.safeParse(stateJson);
+  if (state?.success === false) {
+    const reason = z.prettifyError(state.error);
+    throw new DataError(
+      "state-invalid",
+      `${statePath} is no state of a run: ${reason}`,
+      { file: statePath },
+      { hint: "Go on from another checkpoint, or start over with --force." },
+    );
+  }
   return {
     folder,
     model,
     parameters: pickTensors(path, model, tensors),
     bosId: config.data.bos_token_id ?? null,
     eosId: config.data.eos_token_id ?? null,
-    run: state === undefined ? undefined : runStateSchema.parse(state),
+    run: state?.data,
     async optimizer() {
       const optimizerPath = join(folder, "trainer", "optimizer.safetensors");
       const file = await readSafetensors(optimizerPath);

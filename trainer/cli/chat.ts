@@ -40,6 +40,9 @@ export const spec: CommandSpec = {
     if (prompt === undefined && !interactive) {
       throw new UsageError("prompt-missing", "There is no terminal to talk on", { hint: "Give --prompt TEXT" });
     }
+    if (prompt?.trim() === "") {
+      throw new UsageError("prompt-empty", "--prompt holds no text", { hint: "Give it at least one word" });
+    }
     const { openTalker } = await import("../chat/index.ts");
     await using talker = await openTalker(argument as string, { signal });
     if (prompt !== undefined) return await answerOnce(talker, prompt, options, input);
