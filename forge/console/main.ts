@@ -39,7 +39,8 @@ export async function main(program: ProgramSpec, argv: readonly string[] = proce
   // `forge … | head` closes our stdout: not a fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    process.stderr.write(`error: The result could not be written to stdout: ${error.message}\n`);
+    process.exit(4);
   });
   const code = await runProgram(program, argv, {
     stdout: (text) => void process.stdout.write(text),

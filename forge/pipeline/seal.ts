@@ -61,7 +61,10 @@ function nothingKept({ documentsIn, rejected, quarantined }: Conservation): Data
     `No document is left of ${documentsIn}: ${found}`,
     {},
     {
-      hint: "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
+      hint:
+        quarantined === documentsIn
+          ? "Look at quarantine.jsonl in the output folder: it names the fault and the place of each record."
+          : "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
       details: { documentsIn, rejected, quarantined },
     },
   );

@@ -21,6 +21,7 @@ import type { Collector, PartContext } from "./read.ts";
 /** Bytes that are given to the kernel at once. */
 const chunkBytes = 1 << 20;
 const lineFeed = 0x0a;
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /** Reads one part; what it finds goes to the collector, which hands out batches. */
 export async function* readJsonLines(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
@@ -45,6 +46,11 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
 
   /** Works off what is complete in `pending`. */
   const work = (final: boolean): void => {
+    if (base === 0 && byteOrderMark.every((byte, index) => pending[index] === byte)) {
+      // Editors on Windows put it there; it belongs to no record.
+      base = byteOrderMark.length;
+      pending = pending.subarray(byteOrderMark.length);
+    }
     if (skippingFrom !== null) {
       const at = pending.indexOf(lineFeed);
       const past = at < 0 ? pending.length : at + 1;

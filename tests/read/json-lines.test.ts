@@ -73,6 +73,16 @@ describe("reading JSON Lines", () => {
     expect(new Set(documents.map(({ id }) => id)).size).toBe(9);
   });
 
+  it("passes over a byte order mark at the beginning of a file, however it is compressed and split", async () => {
+    const file = Buffer.from(`\uFEFF${lines("first", "x".repeat(1500), "third")}`);
+    await using folder = await folderOf({ "a.jsonl": file, "b.jsonl.gz": gzipSync(file) });
+    const config = configOf([{ name: "docs", path: "*" }], { splitBytes: 1024 });
+    const { documents, quarantined } = await readAll(folder.path, config);
+    expect(quarantined).toEqual([]);
+    const texts = ["first", "x".repeat(1500), "third"];
+    expect(documents.map(({ text }) => text)).toEqual([...texts, ...texts]);
+  });
+
   it("quarantines bad records with row, position, sample and reason, and keeps the good ones", async () => {
     const bad = ["{not json", '{"other":"field"}', '{"text":5}', "[1]", '"text"'];
     const file = [JSON.stringify({ text: "good" }), ...bad, JSON.stringify({ text: "also good" })].join("\n");
