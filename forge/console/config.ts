@@ -60,7 +60,9 @@ export async function loadConfig<Schema extends z.ZodType>(
 
   const result = schema.safeParse(tree);
   if (!result.success) {
-    const issues = result.error.issues.flatMap((issue) => toConfigIssues(issue, schema, source));
+    const issues = result.error.issues
+      .flatMap((issue) => toConfigIssues(issue, schema, source))
+      .map((issue) => namedByOrigin(issue, given));
     throw new ConfigError(
       "config-invalid",
       `${path ?? "The config"} has ${issues.length} problem${issues.length === 1 ? "" : "s"}`,
@@ -115,6 +117,15 @@ async function readYaml(path: string): Promise<YamlSource> {
     ]);
   }
   return { path, document, lines, value };
+}
+
+/** A value that the file does not hold has no line there: the flag, `--set` or variable that gave it is named. */
+function namedByOrigin(issue: ConfigIssue, given: Readonly<Record<string, ConfigOrigin>>): ConfigIssue {
+  const origin = given[issue.path];
+  if (origin === undefined || origin === "file") return issue;
+  const { file: _file, line: _line, column: _column, ...rest } = issue;
+  const from = { flag: "given by a flag", set: "given by --set", environment: "given by the environment", default: "" };
+  return { ...rest, message: `${issue.message} (${from[origin]})` };
 }
 
 function toConfigIssues(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource | undefined): ConfigIssue[] {

@@ -87,4 +87,23 @@ describe("loadConfig", () => {
     const { config } = await loadConfig(schema, { path: await file("out: a\n") });
     expect(Object.isFrozen(config.shard)).toBe(true);
   });
+
+  it("names --set, a flag or the environment for a value that the file does not hold", async () => {
+    const path = await file("out: a\n");
+    const failed = loadConfig(schema, { path, sets: ["shard.sed=1", "shard.seed=-1"] });
+    const { issues } = await failed.then(
+      () => {
+        throw new Error("should have failed");
+      },
+      (error: ConfigError) => error,
+    );
+    expect(issues.map(({ path: key, file: at }) => [key, at])).toEqual(
+      expect.arrayContaining([
+        ["shard.seed", undefined],
+        ["shard.sed", undefined],
+      ]),
+    );
+    for (const issue of issues) expect(issue.message).toContain("given by --set");
+    expect(issues.find(({ path: key }) => key === "shard.sed")?.hint).toContain("seed");
+  });
 });
