@@ -58,7 +58,21 @@ export async function prepareRun(config: TrainConfig): Promise<PreparedRun> {
     ]);
   }
   const tokenizerFolder = start?.folder ?? join(config.data.path, "tokenizer");
-  const tokenizer = await loadTokenizer(tokenizerFolder);
+  const tokenizer = await loadTokenizer(tokenizerFolder).catch((error: unknown) => {
+    if (!(error instanceof DataError && error.code === "file-not-found")) throw error;
+    throw new DataError(
+      "tokenizer-missing",
+      `${tokenizerFolder} holds no tokenizer.json`,
+      { file: tokenizerFolder },
+      {
+        cause: error,
+        hint:
+          start === undefined
+            ? "Set data.path to a folder that `forge build-corpus` finished, or build the corpus first."
+            : "Copy the tokenizer.json that the model was trained with into that folder.",
+      },
+    );
+  });
   const model = start?.model ?? describeGpt2(sizesOf(config, tokenizer.vocabularySize));
   if (tokenizer.vocabularySize > model.sizes.vocabularySize) {
     throw new DataError(

@@ -53,7 +53,7 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
       "manifest-invalid",
       `${path} is not the manifest of a corpus`,
       { file: path },
-      { cause: parsed.error },
+      { cause: parsed.error, hint: "Name the output folder of build-corpus; other commands write their own card." },
     );
   }
   return parsed.data;

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -140,7 +140,7 @@ describe("trainer run", () => {
     const small = tinyConfig(corpus, join(root, "small"), { model: { layers: 1, width: 16, heads: 2, context: 8192 } });
     await expect(prepareRun(small)).rejects.toMatchObject({ code: "too-few-tokens", exitCode: 3 });
     const missing = tinyConfig(join(root, "nowhere"), join(root, "missing"));
-    await expect(prepareRun(missing)).rejects.toMatchObject({ exitCode: 3 });
+    await expect(prepareRun(missing)).rejects.toMatchObject({ code: "tokenizer-missing", exitCode: 3 });
   });
 
   it("refuses damaged shards and checkpoints with the file's name", async () => {
@@ -153,6 +153,11 @@ describe("trainer run", () => {
       position: { file: shard },
     });
     await expect(findCheckpoint(broken)).rejects.toMatchObject({ code: "checkpoint-missing" });
+    const copy = join(root, "damaged-checkpoint");
+    await cp(await findCheckpoint(join(root, "whole")), copy, { recursive: true });
+    const state = join(copy, "trainer", "state.json");
+    await writeFile(state, "{}");
+    await expect(readCheckpoint(copy)).rejects.toMatchObject({ code: "state-invalid", position: { file: state } });
   });
 
   it("refuses a model that cannot fit before anything is allocated, and says what would", async () => {

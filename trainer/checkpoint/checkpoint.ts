@@ -157,10 +157,10 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const stateJson = await readJsonIfThere(statePath);
   const state = stateJson === undefined ? undefined : runStateSchema.safeParse(stateJson);
   if (state?.success === false) {
-    const reason = z.prettifyError(state.error);
+    const reason = state.error.issues.map((issue) => issue.path.join(".")).join(", ");
     throw new DataError(
       "state-invalid",
-      `${statePath} is no state of a run: ${reason}`,
+      `${statePath} is no state of a run: wrong or missing ${reason}`,
       { file: statePath },
       { hint: "Go on from another checkpoint, or start over with --force." },
     );
