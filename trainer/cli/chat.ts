@@ -25,7 +25,7 @@ export const spec: CommandSpec = {
     { name: "system", value: "TEXT", description: "System message to begin with" },
     { name: "raw", description: "Go on from the prompt as plain text, without the chat format" },
     { name: "max-tokens", value: "N", description: "Longest answer", defaultText: "128" },
-    { name: "temperature", value: "T", description: "0 always takes the most probable token", defaultText: "0" },
+    { name: "temperature", value: "T", description: "Randomness; 0 takes the most probable token", defaultText: "0" },
     standardOptions.seed,
   ],
   async run(input) {
