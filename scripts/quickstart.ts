@@ -8,7 +8,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createStyle } from "../forge/console/style.ts";
 import { formatBytes, formatCount, formatDuration, formatTable } from "../forge/console/format.ts";
-import { Interrupted, runProgram, type ProgramIo, type ProgramSpec } from "../forge/console/program.ts";
+import { runProgram, type ProgramIo, type ProgramSpec } from "../forge/console/program.ts";
+import { listenForSignals } from "../forge/console/signals.ts";
 import { forgeProgram } from "../forge/cli/index.ts";
 import { trainerProgram } from "../trainer/cli/index.ts";
 import { packageRoot } from "../forge/base/locate.ts";
@@ -18,10 +19,7 @@ import { corpusManifestSchema } from "../schemas/run/corpus-manifest.ts";
 const started = performance.now();
 process.chdir(packageRoot);
 const style = createStyle({ terminal: process.stdout.isTTY, env: process.env });
-const controller = new AbortController();
-process.once("SIGINT", () => controller.abort(new Interrupted("SIGINT")));
-process.once("SIGTERM", () => controller.abort(new Interrupted("SIGTERM")));
-process.on("disconnect", () => controller.abort(new Interrupted("SIGTERM")));
+const signals = listenForSignals();
 
 const teacherFlag = process.argv.indexOf("--teacher");
 const teacher = teacherFlag < 0 ? "replay" : (process.argv[teacherFlag + 1] ?? "replay");
@@ -72,7 +70,7 @@ async function step(title: string, program: ProgramSpec, argv: readonly string[]
     columns: process.stderr.columns ?? 100,
     env: process.env,
     cwd: packageRoot,
-    signal: controller.signal,
+    signal: signals.signal,
   };
   const code = await runProgram(program, argv, io);
   if (code !== 0) {
@@ -124,7 +122,7 @@ async function summary(words: string): Promise<void> {
       "",
     ].join("\n"),
   );
-  if (process.channel !== undefined && process.connected) process.disconnect();
+  signals.stop();
 }
 
 /** First and last training loss of a run, from its events. */
