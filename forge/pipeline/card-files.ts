@@ -59,6 +59,14 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
   return parsed.data;
 }
 
+/** The card of a finished corpus as it would be written: paths relative to the folder, and contents. Writes nothing. */
+export async function previewCard(
+  folder: string,
+): Promise<readonly { readonly path: string; readonly content: string }[]> {
+  const manifest = await readCorpusManifest(folder);
+  return renderCard(manifest, await collectExamples(folder, manifest));
+}
+
 /** Writes the card of a finished corpus again. */
 export async function refreshCard(folder: string): Promise<CorpusManifest> {
   const manifest = await readCorpusManifest(folder);

@@ -65,6 +65,9 @@ describe("forge build-corpus", () => {
       expect(built.stdout).toContain("5  exact-duplicate");
       expect(built.stdout + built.stderr).toContain("forge verify made");
       expect((await forge("verify", "made")).stdout).toContain("made is whole");
+      const dry = await forge("card", "made", "--dry-run");
+      expect(dry).toMatchObject({ code: 0 });
+      expect(dry.stdout).toContain("would write made/README.md");
       expect((await forge("card", "made")).code).toBe(0);
       expect((await forge("verify", "made")).code).toBe(0);
       await appendFile(join(cwd, "made", "documents", "part-00000.parquet"), "x");
