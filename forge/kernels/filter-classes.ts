@@ -63,28 +63,39 @@ const terminals =
 /** ASCII punctuation, controls, and some of other scripts. */
 const punctuation = "0+9 2+l 1+f a+7 q+6 q+11 b 8 6 66v+2 4 2+3 7 en ju 54 212+2 5+6 2+2 14vj 3 2+2 2 1 2 8+2 3 1q";
 
-/** One byte a code point: a kind and the two bits. */
-export function filterClassTable(): Uint8Array {
-  if (table === undefined) {
-    table = new Uint8Array(0x110000);
-    const bpe = bpeClassTable();
-    for (let codePoint = 0; codePoint < table.length; codePoint++) {
-      const known = bpe[codePoint];
-      if (known === bpeClass.letter) table[codePoint] = wordKind.letter;
-      else if (known === bpeClass.number) table[codePoint] = wordKind.number;
-      else if (known === bpeClass.space) table[codePoint] = wordKind.space;
-    }
-    setKind(table, marks, wordKind.mark);
-    setKind(table, singles, wordKind.single);
-    setKind(table, connectors, wordKind.connector);
-    // Python's str.split and str.strip take the four information separators for white space too.
-    table.fill(wordKind.space, 0x1c, 0x20);
-    setBit(table, terminals, punctuationBit | terminalBit);
-    setBit(table, punctuation, punctuationBit);
+/** How words are told apart: as filter-types.ts defines them, or at white space alone. */
+export type FilterWordRule = "unicode" | "whitespace";
+
+/**
+ * One byte a code point: a kind and the two bits.
+ *
+ * With "whitespace" no character stands alone, so that the same kernels count what a split at white space gives; by that
+ * they are compared with other implementations.
+ */
+export function filterClassTable(words: FilterWordRule = "unicode"): Uint8Array {
+  return (tables[words] ??= makeTable(words));
+}
+const tables: { [words in FilterWordRule]?: Uint8Array } = {};
+
+function makeTable(words: FilterWordRule): Uint8Array {
+  const table = new Uint8Array(0x110000);
+  const bpe = bpeClassTable();
+  for (let codePoint = 0; codePoint < table.length; codePoint++) {
+    const known = bpe[codePoint];
+    if (known === bpeClass.letter) table[codePoint] = wordKind.letter;
+    else if (known === bpeClass.number) table[codePoint] = wordKind.number;
+    else if (known === bpeClass.space) table[codePoint] = wordKind.space;
+    else if (words === "whitespace") table[codePoint] = wordKind.connector;
   }
+  setKind(table, marks, wordKind.mark);
+  if (words === "unicode") setKind(table, singles, wordKind.single);
+  setKind(table, connectors, wordKind.connector);
+  // Python's str.split and str.strip take the four information separators for white space too.
+  table.fill(wordKind.space, 0x1c, 0x20);
+  setBit(table, terminals, punctuationBit | terminalBit);
+  setBit(table, punctuation, punctuationBit);
   return table;
 }
-let table: Uint8Array | undefined;
 
 function setKind(target: Uint8Array, ranges: string, kind: number): void {
   forEachRange(ranges, (start, end) => target.fill(kind, start, end));

@@ -16,11 +16,18 @@ interface FilterExports extends KernelExports {
 const pieceBytes = 1 << 20;
 const powerTableBytes = 64 * 16;
 
-/** Makes the fast kernel; it belongs to the instance's thread. */
-export function wasmFilterStatistics(instance: KernelInstance): (column: TextColumn) => FilterStatistics {
+/**
+ * Makes the fast kernel; it belongs to the instance's thread.
+ *
+ * @param classes what each code point is; an instance has one table. @default filterClassTable()
+ */
+export function wasmFilterStatistics(
+  instance: KernelInstance,
+  classes = filterClassTable(),
+): (column: TextColumn) => FilterStatistics {
   // The module is built from assembly/index.ts, which exports these.
   const exports = instance.exports as FilterExports;
-  exports.setFilterTables(instance.placePersistent(filterClassTable()), instance.allocatePersistent(powerTableBytes));
+  exports.setFilterTables(instance.placePersistent(classes), instance.allocatePersistent(powerTableBytes));
   return (column) => {
     const columns = Object.fromEntries(
       filterStatisticNames.map((name) => [name, new Uint32Array(column.length)]),
@@ -29,7 +36,7 @@ export function wasmFilterStatistics(instance: KernelInstance): (column: TextCol
       const piece = { values: column.values, offsets: column.offsets.subarray(from, to + 1), length: to - from };
       if (fast) measure(instance, exports, piece, columns, from);
       else {
-        const counts = filterStatistics(piece);
+        const counts = filterStatistics(piece, classes);
         for (const name of filterStatisticNames) columns[name].set(counts[name], from);
       }
     }

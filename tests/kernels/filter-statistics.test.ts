@@ -13,6 +13,10 @@ import {
   type FilterStatisticName,
   type FilterStatistics,
 } from "../../forge/kernels/filter-statistics.ts";
+import { filterClassTable } from "../../forge/kernels/filter-classes.ts";
+import { wasmFilterStatistics } from "../../forge/kernels/filter-wasm.ts";
+import { ownKernelInstance } from "../../forge/kernels/own-instance.ts";
+import { filterStatistics } from "../../forge/kernels/reference/filter-statistics.ts";
 import type { TextColumn } from "../../forge/kernels/types.ts";
 
 const reference = await loadFilterKernels({ implementation: "reference" });
@@ -259,6 +263,24 @@ describe("computeFilterStatistics", () => {
     expect(counts("snake_case")).toBe(1);
     expect(counts("end. Next")).toBe(3);
     expect(counts("🏋️ gym")).toBe(2);
+  });
+
+  it("counts what stands between white space, with the table made for that", () => {
+    const classes = filterClassTable("whitespace");
+    const instance = ownKernelInstance();
+    if (instance === undefined) throw new Error("the kernels do not run here");
+    const fast = wasmFilterStatistics(instance, classes);
+    fc.assert(
+      fc.property(text, (value) => {
+        const column = columnOf([value]);
+        const words = value.split(new RegExp(`[${space}]+`, "u")).filter((word) => word !== "");
+        const statistics = filterStatistics(column, classes);
+        expect(statistics.words[0]).toBe(words.length);
+        expect(statistics.alphabeticWords[0]).toBe(words.filter((word) => /\p{L}/u.test(word)).length);
+        expect(fast(column)).toEqual(statistics);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("counts a duplicated n-gram by the concatenation of its words, as datatrove does", () => {

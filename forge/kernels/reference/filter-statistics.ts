@@ -18,11 +18,12 @@ import { GenerationTable } from "./hash-table.ts";
 const baseA = 0x0100_0193;
 const baseB = 0x9e37_79b1 | 0;
 
-export function filterStatistics(column: TextColumn): FilterStatistics {
+/** @param classes what each code point is. @default filterClassTable() */
+export function filterStatistics(column: TextColumn, classes = filterClassTable()): FilterStatistics {
   const columns = Object.fromEntries(
     filterStatisticNames.map((name) => [name, new Uint32Array(column.length)]),
   ) as Record<FilterStatisticName, Uint32Array>;
-  const work = new Work(column.values);
+  const work = new Work(column.values, classes);
   for (let row = 0; row < column.length; row++) {
     const start = column.offsets[row] as number;
     const end = column.offsets[row + 1] as number;
@@ -42,7 +43,7 @@ type Setter = (name: FilterStatisticName, value: number) => void;
 /** Buffers that live as long as a batch. */
 class Work {
   readonly #bytes: Uint8Array;
-  readonly #classes = filterClassTable();
+  readonly #classes: Uint8Array;
   readonly #table = new GenerationTable();
   /** Of each word: two hashes, their multipliers for what stands before it, and its code points. */
   #hashA = new Int32Array(4096);
@@ -54,8 +55,9 @@ class Work {
   /** Code point read last, and how many bytes it has. */
   #width = 1;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, classes: Uint8Array) {
     this.#bytes = bytes;
+    this.#classes = classes;
   }
 
   /** Code points, line feeds, marks, and lines as str.splitlines sees them. */
