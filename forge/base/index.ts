@@ -10,4 +10,5 @@ export * from "./lock.ts";
 export * from "./probe.ts";
 export * from "./radix.ts";
 export * from "./random.ts";
+export * from "./text-edits.ts";
 export * from "./worker-pool.ts";

@@ -10,7 +10,7 @@ import {
   type Schema,
 } from "apache-arrow";
 import { float32Data, utf8Data } from "../../schemas/record/document.ts";
-import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+import { createAtomicFile, DataError, wrapFileError, type FileDigest, type Utf8Column } from "../base/index.ts";
 
 /**
  * Writes batches of one schema atomically. Equal batches give equal bytes.
@@ -67,6 +67,15 @@ export function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBat
   const children = batch.data.children.map((child) => takeColumn(child, rows));
   const type = new Struct(batch.schema.fields);
   return new RecordBatch(batch.schema, makeData({ type, length: rows.length, nullCount: 0, children }));
+}
+
+/** The batch with other texts; its other columns are shared. */
+export function replaceTexts(batch: RecordBatch, texts: Utf8Column): RecordBatch {
+  const children = batch.schema.fields.map((field, i) =>
+    field.name === "text" ? utf8Data(texts) : (batch.data.children[i] as Data),
+  );
+  const type = new Struct(batch.schema.fields);
+  return new RecordBatch(batch.schema, makeData({ type, length: batch.numRows, nullCount: 0, children }));
 }
 
 function takeColumn(column: Data, rows: readonly number[]): Data {

@@ -21,6 +21,13 @@ export const tokenizerPath = "tokenizer/tokenizer.json";
 export const quarantinePath = "quarantine.jsonl";
 export const orderPath = ".work/shard/order.col";
 
+/**
+ * Stages that revise what deduplication kept, in the order in which their files are applied; each name is also their
+ * folder below the work folder.
+ */
+export const revisions = ["lines", "decontaminate"] as const;
+export type Revision = (typeof revisions)[number];
+
 /** Files of one partition: what one ingest task read. */
 export interface PartitionFiles {
   readonly documents: string;
@@ -29,6 +36,8 @@ export interface PartitionFiles {
   readonly encoded: string;
   readonly documentsParquet: string;
   readonly rejectsParquet: string;
+  /** Files of a stage that takes ranges out of texts or turns documents away; see base/text-edits.ts. */
+  revision(name: Revision): { readonly edits: string; readonly turnedAway: string };
 }
 
 export function partitionFiles(partition: number): PartitionFiles {
@@ -40,6 +49,10 @@ export function partitionFiles(partition: number): PartitionFiles {
     encoded: `.work/shard/${number}-tokens.col`,
     documentsParquet: `documents/part-${number}.parquet`,
     rejectsParquet: `rejects/part-${number}.parquet`,
+    revision: (name) => ({
+      edits: `${workFolder}/${name}/${number}-edits.col`,
+      turnedAway: `${workFolder}/${name}/${number}-turned-away.col`,
+    }),
   };
 }
 

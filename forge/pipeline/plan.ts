@@ -11,7 +11,7 @@ import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
-import { numbered } from "./layout.ts";
+import { numbered, type Revision } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
@@ -26,12 +26,19 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const ingest = planIngest(config, inputs);
   const dedup = planDedupStages(config, inputs, ingest);
   const decided = keysOf(dedup.at(-1));
+  // Stages that revise what is kept stand behind deduplication; none is configured so far.
+  const revisions: readonly Revision[] = [];
   const kept = (partition: number): readonly string[] => [ingest.tasks[partition]?.key ?? "", decided[partition] ?? ""];
   const partitions = inputs.splits.map((_, partition) => partition);
   const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
     draft(
       "tokenizer",
-      { partitions: partitions.length, config: config.tokenizer, given: inputs.tokenizer } satisfies TokenizerInput,
+      {
+        partitions: partitions.length,
+        revisions,
+        config: config.tokenizer,
+        given: inputs.tokenizer,
+      } satisfies TokenizerInput,
       inputs.tokenizer === null ? partitions.flatMap(kept) : [],
     ),
   ]);
@@ -43,7 +50,12 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
       partitions.map((partition) =>
         draft(
           numbered(partition),
-          { partition, rowGroupBytes: config.shard.rowGroupBytes, signals: inputs.signals } satisfies PartitionInput,
+          {
+            partition,
+            revisions,
+            rowGroupBytes: config.shard.rowGroupBytes,
+            signals: inputs.signals,
+          } satisfies PartitionInput,
           [...kept(partition), ...more],
         ),
       ),

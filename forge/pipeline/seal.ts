@@ -13,7 +13,7 @@ import { version } from "../base/version.ts";
 import type { PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
-import { partitionFiles, quarantinePath } from "./layout.ts";
+import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
 
@@ -94,14 +94,27 @@ function stageCounts(ingest: readonly IngestCounts[], documents: readonly Docume
     rejected: addCounts(ingest.map((one) => one.rejected)),
     quarantined: sum(ingest.map((one) => one.quarantined)),
   };
-  const deduplicated: StageCounts = {
-    stage: "dedup",
-    documentsIn: filtered.kept,
-    kept: sum(documents.map((one) => one.kept)),
-    rejected: addCounts(documents.map((one) => one.rejected)),
-    quarantined: 0,
-  };
-  return [filtered, deduplicated];
+  const stages = [filtered];
+  for (const stage of stagesBehindIngest(documents)) {
+    const rejected = addCounts(documents.map((one) => one.rejected[stage] ?? {}));
+    const documentsIn = stages.at(-1)?.kept ?? 0;
+    stages.push({ stage, documentsIn, kept: documentsIn - sum(Object.values(rejected)), rejected, quarantined: 0 });
+  }
+  const kept = sum(documents.map((one) => one.kept));
+  assert(kept === stages.at(-1)?.kept, `${kept} documents are kept, ${stages.at(-1)?.kept} came through all stages`);
+  return stages;
+}
+
+/** In the order in which they stand in the pipe; deduplication also when it removed nothing. */
+function stagesBehindIngest(documents: readonly DocumentFigures[]): readonly string[] {
+  const found = new Set(documents.flatMap((one) => [...Object.keys(one.rejected), ...Object.keys(one.editedBytes)]));
+  return ["dedup", ...[...found].filter((stage) => stage !== "dedup").sort((a, b) => pipeOrder(a) - pipeOrder(b))];
+}
+
+function pipeOrder(stage: string): number {
+  const order = revisions.findIndex((name) => name === stage);
+  assert(order >= 0, `${stage} is one of ${revisions.join(", ")}`);
+  return order;
 }
 
 function wholeRun(stages: readonly StageCounts[]): Conservation {
@@ -153,6 +166,10 @@ function corpusFigures(
     languages: addCounts(documents.map((one) => one.languages)),
     lengths: addHistograms(documents.map((one) => one.lengths)),
     keptTextBytes: sum(documents.map((one) => one.textBytes)),
+    editedBytes: addCounts([
+      { ingest: sum(ingest.map((one) => one.editedBytes)) },
+      ...documents.map((one) => one.editedBytes),
+    ]),
     replacements: sum(ingest.map((one) => one.replacements)),
     duplicates: {
       clusters: sum(documents.map((one) => one.clusters)),

@@ -25,6 +25,8 @@ export const corpusFiguresSchema = z.strictObject({
   /** Kept documents by length in UTF-8 bytes: bucket `k` holds [2ᵏ, 2ᵏ⁺¹). */
   lengths: z.array(count),
   keptTextBytes: count,
+  /** Bytes that stages took out of texts which they kept, by stage. */
+  editedBytes: z.record(z.string(), count),
   /** Bytes that were not UTF-8 and became U+FFFD, counted in replacements. */
   replacements: count,
   duplicates: z.strictObject({

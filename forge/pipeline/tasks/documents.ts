@@ -13,7 +13,10 @@ import { decidedBatches } from "./kept.ts";
 /** What a `documents` task tells the manifest. */
 export interface DocumentFigures {
   readonly kept: number;
-  readonly rejected: Readonly<Record<string, number>>;
+  /** By stage behind `ingest`, then by reason. */
+  readonly rejected: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Bytes that stages behind `ingest` took out of kept texts. */
+  readonly editedBytes: Readonly<Record<string, number>>;
   readonly textBytes: number;
   readonly languages: Readonly<Record<string, number>>;
   /** Bucket `k` counts texts of [2ᵏ, 2ᵏ⁺¹) UTF-8 bytes. */
@@ -26,9 +29,9 @@ const texts = ["id", "text", "url", "source", "date", "language", "meta"] as con
 const required: readonly string[] = ["id", "text", "source"];
 
 export async function writeDocumentFiles(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
-  const { partition, rowGroupBytes, signals } = input;
+  const { rowGroupBytes, signals } = input;
   const { folder } = context;
-  const paths = partitionFiles(partition);
+  const paths = partitionFiles(input.partition);
   const figures = newFigures();
   const columns: ParquetColumn[] = [
     ...texts.map((name) => ({ name, type: "string" as const, nullable: !required.includes(name) })),
@@ -39,13 +42,13 @@ export async function writeDocumentFiles(input: PartitionInput, context: TaskCon
   const documents = await writeParquet(
     join(folder, paths.documentsParquet),
     columns,
-    documentRows(folder, partition, columns, figures),
+    documentRows(folder, input, columns, figures),
     { rowGroupBytes },
   );
   const rejects = await writeParquet(
     join(folder, paths.rejectsParquet),
     rejectColumns,
-    rejectRows(folder, partition, figures),
+    rejectRows(folder, input, figures),
     { rowGroupBytes },
   );
   return {
@@ -70,22 +73,35 @@ const rejectColumns: readonly ParquetColumn[] = [
 ];
 
 type MutableFigures = { -readonly [Key in keyof DocumentFigures]: DocumentFigures[Key] } & {
-  rejected: Record<string, number>;
+  rejected: Record<string, Record<string, number>>;
+  editedBytes: Record<string, number>;
   languages: Record<string, number>;
   lengths: number[];
 };
 
 function newFigures(): MutableFigures {
-  return { kept: 0, rejected: {}, textBytes: 0, languages: {}, lengths: [], clusters: 0, largestCluster: 0 };
+  return {
+    kept: 0,
+    rejected: {},
+    editedBytes: {},
+    textBytes: 0,
+    languages: {},
+    lengths: [],
+    clusters: 0,
+    largestCluster: 0,
+  };
 }
 
 async function* documentRows(
   folder: string,
-  partition: number,
+  { partition, revisions }: PartitionInput,
   columns: readonly ParquetColumn[],
   figures: MutableFigures,
 ): AsyncGenerator<ParquetRow, void, undefined> {
-  for await (const { batch, kept, clusterSize } of decidedBatches(folder, partition)) {
+  for await (const { batch, kept, clusterSize, editedBytes } of decidedBatches(folder, partition, revisions)) {
+    for (const [stage, bytes] of Object.entries(editedBytes)) {
+      figures.editedBytes[stage] = (figures.editedBytes[stage] ?? 0) + bytes;
+    }
     const vectors = columns.map(({ name }) => batch.getChild(name));
     const { offsets } = utf8Column(batch, "text", "documents");
     for (const row of kept) {
@@ -113,7 +129,7 @@ function countDocument(figures: MutableFigures, bytes: number, language: string,
 
 async function* rejectRows(
   folder: string,
-  partition: number,
+  { partition, revisions }: PartitionInput,
   figures: MutableFigures,
 ): AsyncGenerator<ParquetRow, void, undefined> {
   for await (const batch of readBatches(join(folder, partitionFiles(partition).rejects))) {
@@ -124,20 +140,13 @@ async function* rejectRows(
       yield values;
     }
   }
-  for await (const { batch, removed } of decidedBatches(folder, partition)) {
+  for await (const { batch, removed } of decidedBatches(folder, partition, revisions)) {
     const get = (name: string, row: number): ParquetValue => childValue(batch, name, row);
-    for (const { row, reason, partner, jaccard } of removed) {
-      figures.rejected[reason] = (figures.rejected[reason] ?? 0) + 1;
-      yield {
-        id: get("id", row),
-        source: get("source", row),
-        stage: "dedup",
-        reason,
-        value: null,
-        partnerId: partner,
-        jaccard,
-        text: get("text", row),
-      };
+    for (const { row, stage, reason, value, partner, jaccard } of removed) {
+      const counts = (figures.rejected[stage] ??= {});
+      counts[reason] = (counts[reason] ?? 0) + 1;
+      const text = get("text", row);
+      yield { id: get("id", row), source: get("source", row), stage, reason, value, partnerId: partner, jaccard, text };
     }
   }
 }

@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import type { FilterConfig } from "../../../schemas/config/filter.ts";
 import type { ReadConfig, RepairConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
-import { documentArrowSchema, float32Data, Utf8ColumnBuilder, utf8Data } from "../../../schemas/record/document.ts";
+import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import { assert, createAtomicFile, utf8Column } from "../../base/index.ts";
 import { repairTexts } from "../../extract/index.ts";
 import { createFilters } from "../../filter/index.ts";
 import { readSplit, type InputSplit } from "../../read/index.ts";
-import { takeRows, writeBatches } from "../batches.ts";
+import { replaceTexts, takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
 
@@ -59,7 +59,9 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       }
       counts.documentsIn += item.batch.numRows;
       counts.replacements += item.replacements;
-      const repaired = repairBatch(item.batch, input.repair);
+      const { text } = repairTexts(utf8Column(item.batch, "text", "batch"), input.repair);
+      // What is left empty is turned away below.
+      const repaired = replaceTexts(item.batch, text);
       const filtered = chain.apply(repaired);
       counts.editedBytes += filtered.editedBytes;
       const { kept, turnedAway } = sortOut(filtered.batch, filtered.rejections);
@@ -89,16 +91,6 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
 function textBytes(batch: RecordBatch): number {
   const { offsets, length } = utf8Column(batch, "text", "batch");
   return (offsets[length] as number) - (offsets[0] as number);
-}
-
-/** The batch with its texts repaired; what is left empty is turned away afterwards. */
-function repairBatch(batch: RecordBatch, config: RepairConfig): RecordBatch {
-  const { text } = repairTexts(utf8Column(batch, "text", "batch"), config);
-  const children = batch.schema.fields.map((field, i) =>
-    field.name === "text" ? utf8Data(text) : (batch.data.children[i] as Data),
-  );
-  const type = new Struct(batch.schema.fields);
-  return new RecordBatch(batch.schema, makeData({ type, length: batch.numRows, nullCount: 0, children }));
 }
 
 interface TurnedAway {

@@ -2,6 +2,7 @@
 import type { DedupConfig } from "../../../schemas/config/dedup.ts";
 import type { TokenizerConfig } from "../../../schemas/config/shard.ts";
 import type { DedupTask } from "../../dedup/index.ts";
+import type { Revision } from "../layout.ts";
 
 export interface DedupInput {
   readonly task: DedupTask;
@@ -12,6 +13,8 @@ export interface DedupInput {
 
 export interface TokenizerInput {
   readonly partitions: number;
+  /** Stages whose edits make the texts what they are. */
+  readonly revisions: readonly Revision[];
   readonly config: TokenizerConfig;
   /** A tokenizer that exists already; null when one is trained. */
   readonly given: { readonly path: string; readonly sha256: string } | null;
@@ -19,6 +22,7 @@ export interface TokenizerInput {
 
 export interface PartitionInput {
   readonly partition: number;
+  readonly revisions: readonly Revision[];
   readonly rowGroupBytes: number;
   /** Signal columns of the whole corpus, so that all Parquet files have one schema. */
   readonly signals: readonly string[];

@@ -19,7 +19,7 @@ export async function makeTokenizer(input: TokenizerInput, context: TaskContext)
     files.push({ path, ...(await writeFileAtomic(join(context.folder, path), content)) });
   };
   if (given === null) {
-    const columns = keptColumns(context.folder, input.partitions);
+    const columns = keptColumns(context.folder, input);
     const folder = join(context.folder, dirname(tokenizerPath));
     // An empty corpus is reported when its rejects are written, with the reasons (see seal.ts).
     const trained = await trainTokenizer(columns, folder, config, { allowEmpty: true });
@@ -37,18 +37,21 @@ export async function makeTokenizer(input: TokenizerInput, context: TaskContext)
   return { files, result: { name, sha256, vocabularySize, trained: given === null } };
 }
 
-async function* keptColumns(folder: string, partitions: number): AsyncGenerator<TextColumn> {
+async function* keptColumns(
+  folder: string,
+  { partitions, revisions }: TokenizerInput,
+): AsyncGenerator<TextColumn, void, undefined> {
   for (let partition = 0; partition < partitions; partition++) {
-    for await (const batch of keptBatches(folder, partition)) yield utf8Column(batch, "text", "documents");
+    for await (const batch of keptBatches(folder, partition, revisions)) yield utf8Column(batch, "text", "documents");
   }
 }
 
 /** Tokens of a partition's kept documents. */
 export async function encode(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
-  const { partition } = input;
+  const { partition, revisions } = input;
   const { encoded, documents } = partitionFiles(partition);
   const tokenizer = await openTokenizer(context.folder);
-  const batches = keptBatches(context.folder, partition);
+  const batches = keptBatches(context.folder, partition, revisions);
   const {
     documents: count,
     tokens,
