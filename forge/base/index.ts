@@ -11,4 +11,5 @@ export * from "./probe.ts";
 export * from "./radix.ts";
 export * from "./random.ts";
 export * from "./text-edits.ts";
+export * from "./suggest.ts";
 export * from "./worker-pool.ts";

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
 import type { z } from "zod";
 import { ConfigError, UsageError, wrapFileError, type ConfigIssue } from "../base/errors.ts";
-import { closest } from "./suggest.ts";
+import { closest } from "../base/suggest.ts";
 
 export interface LoadConfigOptions {
   /** The config file; without it the config comes from `overrides`, `sets` and defaults. */

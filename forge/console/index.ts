@@ -5,4 +5,4 @@ export * from "./issues.ts";
 export * from "./program.ts";
 export * from "./progress.ts";
 export * from "./style.ts";
-export * from "./suggest.ts";
+export * from "../base/suggest.ts";

@@ -11,7 +11,7 @@ import { formatTable } from "./format.ts";
 import { formatConfigIssues } from "./issues.ts";
 import { createProgress } from "./progress.ts";
 import { createStyle, type Style } from "./style.ts";
-import { closest } from "./suggest.ts";
+import { closest } from "../base/suggest.ts";
 
 export interface ProgramSpec {
   readonly name: string;

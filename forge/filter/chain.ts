@@ -1,280 +1,172 @@
 /**
  * Filters of a source, applied to batches in the config's order; the first that objects decides.
  *
- * Only documents that are still in are measured, and after C4 dropped lines only those that it changed are measured
- * again. Nothing is removed from the batch: the caller does that by the verdicts.
+ * Languages may have filters of their own: after the language filter (at once where there is none) their documents go
+ * through those instead. Nothing is removed from the batch: the caller does that by the verdicts.
  */
-import type { RecordBatch, Utf8, Data } from "apache-arrow";
-import type { C4FilterConfig, FilterConfig, FilterName, LanguageFilterConfig } from "../../schemas/config/filter.ts";
-import {
-  documentTextColumns,
-  makeDocumentBatch,
-  Utf8ColumnBuilder,
-  type DocumentTextColumn,
-} from "../../schemas/record/document.ts";
-import { utf8Column } from "../base/index.ts";
-import type { FastTextClassifier } from "../kernels/fasttext.ts";
-import { loadFilterKernels, type FilterKernels } from "../kernels/filter-statistics.ts";
-import type { TextColumn } from "../kernels/types.ts";
-import { loadLanguageIdentifier } from "./language.ts";
-import * as rules from "./rules.ts";
-import type { Verdict } from "./rules.ts";
-import {
-  c4SignalNames,
-  editedPrefix,
-  fillTextSignals,
-  textSignalColumns,
-  textSignalNames,
-  textSignalsOf,
-  type TextSignalColumns,
-} from "./signals.ts";
+import type { RecordBatch } from "apache-arrow";
+import { lineEditors, type FilterConfig } from "../../schemas/config/filter.ts";
+import { loadFilterKernels } from "../kernels/filter-statistics.ts";
+import { parseExpression } from "./expression.ts";
+import { prepareFilter, type PreparedFilter } from "./prepare.ts";
+import { c4SignalNames, editedPrefix, refinedwebSignalNames, textSignalNames } from "./signals.ts";
+import { FilterState, type FilteredBatch } from "./state.ts";
 
-/** Which filter turned a document away, and why. */
-export interface Rejection extends Verdict {
-  readonly filter: FilterName;
-}
-
-export interface FilteredBatch {
-  /**
-   * The same rows as the input, with language, signals and, for rows that were not rejected, the text that C4's line
-   * rules left. Columns that did not change are shared with the input.
-   */
-  readonly batch: RecordBatch;
-  /** One entry a row: null for a document that is kept. */
-  readonly rejections: readonly (Rejection | null)[];
-  /** Bytes of text that line rules took out of kept documents. */
-  readonly editedBytes: number;
+/** What a source's documents go through. */
+export interface FilterLists {
+  readonly filters: readonly FilterConfig[];
+  /** By language code. */
+  readonly filtersByLanguage: Readonly<Record<string, readonly FilterConfig[]>>;
 }
 
 export interface FilterChain {
   /** Names of the signal columns of every batch, without prefix, in their order. */
   readonly signals: readonly string[];
-  apply(batch: RecordBatch): FilteredBatch;
+  /**
+   * @param edited rows whose text line rules edited before it was stored; their other signals are in the batch
+   */
+  apply(batch: RecordBatch, edited?: Uint8Array): FilteredBatch;
 }
 
-/** Signals that a list of filters produces, in the order of the columns. */
-export function signalNames(filters: readonly FilterConfig[]): readonly string[] {
-  const names = filters.map(({ filter }) => filter);
-  const measures = names.some((name) => name !== "language" && name !== "c4");
-  const afterC4 = names.indexOf("c4") >= 0 && names.slice(names.indexOf("c4") + 1).some((name) => name !== "language");
-  const before = names.indexOf("c4") < 0 ? names : names.slice(0, names.indexOf("c4"));
-  const measuresBefore = measures && before.some((name) => name !== "language");
+/** Lists that a document may go through, each whole: the common one, and one for each language of its own. */
+export function wholeLists({ filters, filtersByLanguage }: FilterLists): readonly (readonly FilterConfig[])[] {
+  const { common } = cut(filters);
+  return [filters, ...Object.values(filtersByLanguage).map((own) => [...common, ...own])];
+}
+
+/** Signals that lists of filters produce, in the order of the columns. */
+export function signalNames(lists: FilterLists): readonly string[] {
+  const names = new Set(wholeLists(lists).flatMap(signalsOfList));
+  const order = [
+    ...textSignalNames,
+    ...c4SignalNames,
+    ...refinedwebSignalNames,
+    ...textSignalNames.map((name) => `${editedPrefix}${name}`),
+  ];
+  return [...order.filter((name) => names.has(name)), ...[...names].filter((name) => !order.includes(name)).sort()];
+}
+
+/** Whether a filter looks at text signals. */
+export function measuresText(config: FilterConfig): boolean {
+  switch (config.filter) {
+    case "gopher-quality":
+    case "gopher-repetition":
+    case "fineweb":
+    case "length":
+      return true;
+    case "word-list":
+      return config.maxPerWord !== null && config.maxPerWord < 1;
+    case "expression":
+      return parseExpression(config.keep, knownSignals(config.keep)).signals.some((name) => isTextSignal(name));
+    case "language":
+    case "c4":
+    case "refinedweb-lines":
+    case "url":
+    case "classifier":
+      return false;
+    default:
+      return config satisfies never;
+  }
+}
+
+function isTextSignal(name: string): boolean {
+  return (textSignalNames as readonly string[]).includes(name);
+}
+
+/** Whatever an expression names: unknown names are found where the filter is prepared. */
+function knownSignals(expression: string): readonly string[] {
+  return [...expression.matchAll(/signals\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)/g)].map((match) => match[1] as string);
+}
+
+function signalsOfList(filters: readonly FilterConfig[]): readonly string[] {
+  const first = filters.findIndex(({ filter }) => lineEditors.includes(filter));
+  const before = first < 0 ? filters : filters.slice(0, first);
+  const after = first < 0 ? [] : filters.slice(first);
   return [
-    ...(measuresBefore ? textSignalNames : []),
-    ...(names.includes("c4") ? c4SignalNames : []),
-    ...(afterC4 ? textSignalNames.map((name) => `${editedPrefix}${name}`) : []),
+    ...(before.some(measuresText) ? textSignalNames : []),
+    ...(after.some(measuresText) ? textSignalNames.map((name) => `${editedPrefix}${name}`) : []),
+    ...filters.flatMap(ownSignals),
   ];
 }
 
+/** Signals that a filter itself adds. */
+function ownSignals(config: FilterConfig): readonly string[] {
+  switch (config.filter) {
+    case "c4":
+      return c4SignalNames;
+    case "refinedweb-lines":
+      return refinedwebSignalNames;
+    case "word-list":
+      return [`words_${config.name}`];
+    case "classifier":
+      return [`classifier_${config.name}`];
+    default:
+      return [];
+  }
+}
+
 /**
- * Makes the filters of one source; loads the language model if there is a language filter.
+ * Makes the filters of one source; loads the models and lists that they need.
  *
  * @param signals columns that the batches shall have; those that these filters do not produce are null. @default all
  *   that they produce
  * @throws EnvironmentError `language-model-missing`
+ * @throws ConfigError `expression-invalid`
+ * @throws DataError for a list or classifier that cannot be read
  */
 export async function createFilters(
-  filters: readonly FilterConfig[],
-  signals: readonly string[] = signalNames(filters),
+  lists: FilterLists | readonly FilterConfig[],
+  signals?: readonly string[],
 ): Promise<FilterChain> {
-  const language = filters.find((filter) => filter.filter === "language");
-  const identifier = language === undefined ? undefined : await loadLanguageIdentifier(language);
+  const all: FilterLists = "filters" in lists ? lists : { filters: lists, filtersByLanguage: {} };
+  const produced = signalNames(all);
   const kernels = await loadFilterKernels();
+  const prepareAll = async (filters: readonly FilterConfig[], earlier: readonly FilterConfig[] = []) =>
+    await Promise.all(
+      filters.map((config, i) =>
+        prepareFilter(config, kernels, [
+          ...textSignalNames,
+          ...[...earlier, ...filters.slice(0, i)].flatMap(ownSignals),
+        ]),
+      ),
+    );
+  const { common, rest } = cut(all.filters);
+  const first = await prepareAll(common);
+  const others = await prepareAll(rest, common);
+  const own = new Map<string, readonly PreparedFilter[]>();
+  for (const [language, filters] of Object.entries(all.filtersByLanguage)) {
+    own.set(language, await prepareAll(filters, common));
+  }
   return {
-    signals,
-    apply(batch) {
-      const state = new FilterState(batch, kernels);
-      for (const config of filters) applyFilter(state, config, identifier);
-      return state.finish(signals);
+    signals: signals ?? produced,
+    apply(batch, edited) {
+      const state = new FilterState(batch, kernels, edited);
+      for (const filter of first) filter(state);
+      if (own.size === 0) for (const filter of others) filter(state);
+      else applyByLanguage(state, own, others);
+      return state.finish(signals ?? produced);
     },
   };
 }
 
-function applyFilter(state: FilterState, config: FilterConfig, identifier: FastTextClassifier | undefined): void {
-  switch (config.filter) {
-    case "language":
-      if (identifier !== undefined) state.identify(config, identifier);
-      return;
-    case "c4":
-      return state.editLines(config);
-    case "gopher-quality":
-      return state.judge(config.filter, (signals) => rules.judgeGopherQuality(signals, config));
-    case "gopher-repetition":
-      return state.judge(config.filter, (signals) => rules.judgeGopherRepetition(signals, config));
-    case "fineweb":
-      return state.judge(config.filter, (signals) => rules.judgeFineweb(signals, config));
-    case "length":
-      return state.judge(config.filter, (signals) => rules.judgeLength(signals, config));
-    default:
-      config satisfies never;
-  }
+/** The language filter with what stands before it, and the rest. */
+function cut(filters: readonly FilterConfig[]): { readonly common: FilterConfig[]; readonly rest: FilterConfig[] } {
+  const at = filters.findIndex(({ filter }) => filter === "language") + 1;
+  return { common: filters.slice(0, at), rest: filters.slice(at) };
 }
 
-/** One batch on its way through the filters. */
-class FilterState {
-  readonly #batch: RecordBatch;
-  readonly #kernels: FilterKernels;
-  readonly #original: TextColumn;
-  readonly #rejections: (Rejection | null)[];
-  /** Text of each row as it is now; rows of `#edited` that C4 saw, by their row in the batch. */
-  #edited: { readonly text: TextColumn; readonly rowOf: Int32Array; readonly changed: Uint8Array } | undefined;
-  #measured: TextSignalColumns | undefined;
-  readonly #signals = new Map<string, Float32Array>();
-  #language: (string | null)[] | undefined;
-  #languageScore: Float32Array;
-
-  constructor(batch: RecordBatch, kernels: FilterKernels) {
-    this.#batch = batch;
-    this.#kernels = kernels;
-    this.#original = utf8Column(batch, "text", "batch");
-    this.#rejections = Array.from({ length: batch.numRows }, () => null);
-    this.#languageScore = new Float32Array(batch.numRows).fill(Number.NaN);
+function applyByLanguage(
+  state: FilterState,
+  own: ReadonlyMap<string, readonly PreparedFilter[]>,
+  others: readonly PreparedFilter[],
+): void {
+  const { languages } = state;
+  const groups = Map.groupBy(state.alive(), (row) => {
+    const language = languages[row] as string | null;
+    return language !== null && own.has(language) ? language : null;
+  });
+  for (const [language, rows] of groups) {
+    const group = new Set(rows);
+    for (const filter of language === null ? others : (own.get(language) ?? others)) filter(state, group);
   }
-
-  #alive(): Int32Array {
-    const rows: number[] = [];
-    for (const [row, rejection] of this.#rejections.entries()) if (rejection === null) rows.push(row);
-    return Int32Array.from(rows);
-  }
-
-  identify(config: LanguageFilterConfig, identifier: FastTextClassifier): void {
-    const given = this.#batch.getChild("language");
-    const languages = Array.from({ length: this.#batch.numRows }, (_, row) => given?.get(row) as string | null);
-    const alive = this.#alive();
-    const asked = alive.filter((row) => languages[row] === null);
-    const { labelIndex, probability } = identifier.predict(this.#texts(asked), {
-      k: 1,
-      maxCodePoints: config.maxCodePoints,
-    });
-    for (const [i, row] of asked.entries()) {
-      const label = labelIndex[i] as number;
-      languages[row] = label < 0 ? null : (identifier.labels[label] as string);
-      if (label >= 0) this.#languageScore[row] = probability[i] as number;
-    }
-    this.#language = languages;
-    for (const row of alive) {
-      const score = this.#languageScore[row] as number;
-      this.#decide(row, "language", rules.judgeLanguage(languages[row] as string | null, score, config));
-    }
-  }
-
-  judge(filter: FilterName, rule: (signals: ReturnType<typeof textSignalsOf>) => Verdict | null): void {
-    const alive = this.#alive();
-    const columns = this.#measure(alive);
-    for (const row of alive) this.#decide(row, filter, rule(textSignalsOf(columns, row)));
-  }
-
-  editLines(config: C4FilterConfig): void {
-    const alive = this.#alive();
-    const edit = this.#kernels.editC4Lines(this.#texts(alive), config);
-    const sentences = this.#signal("c4Sentences");
-    const dropped = this.#signal("c4DroppedLines");
-    const rowOf = new Int32Array(this.#batch.numRows).fill(-1);
-    for (const [i, row] of alive.entries()) {
-      rowOf[row] = i;
-      sentences[row] = edit.sentences[i] as number;
-      dropped[row] = edit.droppedLines[i] as number;
-      const found = {
-        sentences: edit.sentences[i] as number,
-        loremIpsum: edit.loremIpsum[i] === 1,
-        curlyBracket: edit.curlyBracket[i] === 1,
-      };
-      this.#decide(row, "c4", rules.judgeC4(found, config));
-    }
-    this.#edited = { text: edit.text, rowOf, changed: edit.changed };
-    this.#measured = undefined;
-  }
-
-  finish(signals: readonly string[]): FilteredBatch {
-    const { numRows } = this.#batch;
-    const columns = Object.fromEntries(documentTextColumns.map((name) => [name, this.#column(name)])) as Record<
-      DocumentTextColumn,
-      Data<Utf8>
-    >;
-    let editedBytes = 0;
-    if (this.#edited !== undefined) {
-      const builder = new Utf8ColumnBuilder();
-      for (let row = 0; row < numRows; row++) {
-        const { column, at } = this.#textAt(this.#rejections[row] === null ? row : -1, row);
-        builder.append(column.values, column.offsets[at], column.offsets[at + 1]);
-        editedBytes += lengthAt(this.#original, row) - lengthAt(column, at);
-      }
-      columns.text = builder.finish();
-    }
-    if (this.#language !== undefined) {
-      const builder = new Utf8ColumnBuilder();
-      for (const language of this.#language) {
-        if (language === null) builder.appendNull();
-        else builder.appendString(language);
-      }
-      columns.language = builder.finish();
-    }
-    const chosen = new Map(
-      signals.map((name) => [name, this.#signals.get(name) ?? new Float32Array(numRows).fill(Number.NaN)]),
-    );
-    const batch = makeDocumentBatch(numRows, columns, { languageScore: this.#languageScore, signals: chosen });
-    return { batch, rejections: this.#rejections, editedBytes };
-  }
-
-  #decide(row: number, filter: FilterName, verdict: Verdict | null): void {
-    if (verdict !== null) this.#rejections[row] = { filter, ...verdict };
-  }
-
-  /** Signals of the given rows' present texts. */
-  #measure(rows: Int32Array): TextSignalColumns {
-    if (this.#measured !== undefined) return this.#measured;
-    const prefix = this.#edited === undefined ? "" : editedPrefix;
-    const columns = textSignalColumns(this.#batch.numRows);
-    const edited = this.#edited;
-    // What C4 left as it was has the signals that it had before, if they were measured.
-    const isKnown = (row: number): boolean =>
-      edited !== undefined &&
-      this.#signals.has(textSignalNames[0] as string) &&
-      edited.changed[edited.rowOf[row] as number] === 0;
-    const fresh = rows.filter((row) => !isKnown(row));
-    for (const row of rows) {
-      if (!isKnown(row)) continue;
-      for (const name of textSignalNames) columns[name][row] = this.#signals.get(name)?.[row] as number;
-    }
-    fillTextSignals(columns, this.#kernels.computeFilterStatistics(this.#texts(fresh)), fresh);
-    for (const name of textSignalNames) this.#signals.set(`${prefix}${name}`, columns[name]);
-    this.#measured = columns;
-    return columns;
-  }
-
-  #signal(name: string): Float32Array {
-    const column = new Float32Array(this.#batch.numRows).fill(Number.NaN);
-    this.#signals.set(name, column);
-    return column;
-  }
-
-  /** Present texts of some rows: the column itself when it is all of them, otherwise a copy. */
-  #texts(rows: Int32Array): TextColumn {
-    if (this.#edited === undefined && rows.length === this.#original.length) return this.#original;
-    const builder = new Utf8ColumnBuilder();
-    for (const row of rows) {
-      const { column, at } = this.#textAt(row, row);
-      builder.append(column.values, column.offsets[at], column.offsets[at + 1]);
-    }
-    const data = builder.finish();
-    return { values: data.values, offsets: data.valueOffsets, length: rows.length };
-  }
-
-  /** Where the present text of a row stands; `row` -1 asks for the original of `fallback`. */
-  #textAt(row: number, fallback: number): { readonly column: TextColumn; readonly at: number } {
-    const at = row < 0 ? -1 : (this.#edited?.rowOf[row] ?? -1);
-    return at < 0 || this.#edited === undefined
-      ? { column: this.#original, at: fallback }
-      : { column: this.#edited.text, at };
-  }
-
-  #column(name: DocumentTextColumn): Data<Utf8> {
-    const index = this.#batch.schema.fields.findIndex((field) => field.name === name);
-    // Batches of documents have all text columns, by their schema.
-    return this.#batch.data.children[index] as Data<Utf8>;
-  }
-}
-
-function lengthAt(column: TextColumn, row: number): number {
-  return (column.offsets[row + 1] as number) - (column.offsets[row] as number);
 }

@@ -3,5 +3,6 @@
  *
  * What is measured is defined in forge/kernels/filter-types.ts, the limits in schemas/config/filter.ts.
  */
-export { createFilters, signalNames, type FilterChain, type FilteredBatch, type Rejection } from "./chain.ts";
-export { filterModels, type FilterModel } from "./language.ts";
+export { createFilters, measuresText, signalNames, wholeLists, type FilterChain, type FilterLists } from "./chain.ts";
+export { filterFiles, type FilterFile } from "./language.ts";
+export type { FilteredBatch, Rejection } from "./state.ts";

@@ -1,26 +1,45 @@
-/** Language identification: which model, and what it says about the texts of a batch. */
-import { readFile } from "node:fs/promises";
+/** Files that filters read besides the documents; the language identifier is the one that a package ships. */
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type { FilterConfig, LanguageFilterConfig } from "../../schemas/config/filter.ts";
-import { EnvironmentError, isSystemError } from "../base/index.ts";
-import { loadFastText, type FastTextClassifier } from "../kernels/fasttext.ts";
+import { EnvironmentError } from "../base/index.ts";
+import type { FastTextClassifier } from "../kernels/fasttext.ts";
+import { loadModel } from "./models.ts";
 
-/** A model file that a filter needs. */
-export interface FilterModel {
+/** A model or list that a filter reads. */
+export interface FilterFile {
   /** File name, or the path as the config gives it. */
   readonly name: string;
   readonly path: string;
 }
 
-/** Models that a list of filters will load, each once. */
-export function filterModels(filters: readonly FilterConfig[]): readonly FilterModel[] {
-  const models = filters.filter((filter) => filter.filter === "language").map(languageModel);
-  return models.filter((model, i) => models.findIndex((other) => other.path === model.path) === i);
+/** Files that a list of filters will read, each once: models and lists of words, domains and URLs. */
+export function filterFiles(filters: readonly FilterConfig[]): readonly FilterFile[] {
+  const files = filters.flatMap(filesOf);
+  return files.filter((file, i) => files.findIndex((other) => other.path === file.path) === i);
 }
 
-function languageModel(config: LanguageFilterConfig): FilterModel {
-  if (config.model !== undefined) return { name: config.model, path: config.model };
+function filesOf(config: FilterConfig): readonly FilterFile[] {
+  switch (config.filter) {
+    case "language":
+      return [languageModel(config)];
+    case "classifier":
+      return [given(config.model)];
+    case "word-list":
+      return config.files.map(given);
+    case "url":
+      return [config.domains, config.urls, config.words, config.substrings, config.softWords].flat().map(given);
+    default:
+      return [];
+  }
+}
+
+function given(path: string): FilterFile {
+  return { name: path, path };
+}
+
+function languageModel(config: LanguageFilterConfig): FilterFile {
+  if (config.model !== undefined) return given(config.model);
   // fastText's lid.176.ftz is CC-BY-SA 3.0: it stays in the package that ships it and is not copied.
   let entry: string;
   try {
@@ -46,25 +65,5 @@ function languageModel(config: LanguageFilterConfig): FilterModel {
  * @throws DataError `fasttext-invalid` when the file is no such model
  */
 export async function loadLanguageIdentifier(config: LanguageFilterConfig): Promise<FastTextClassifier> {
-  const { name, path } = languageModel(config);
-  const known = loaded.get(path);
-  if (known !== undefined) return await known;
-  const loading = readModel(path).then((bytes) => loadFastText(bytes, name));
-  loaded.set(path, loading);
-  loading.catch(() => loaded.delete(path));
-  return await loading;
-}
-/** Models of this thread, by path. */
-const loaded = new Map<string, Promise<FastTextClassifier>>();
-
-async function readModel(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    throw new EnvironmentError("language-model-missing", `The language model ${path} cannot be read`, {
-      cause: error,
-      hint: "Run npm install, or name a model in the language filter (`model: lid.176.bin`).",
-    });
-  }
+  return await loadModel(languageModel(config).path, "language");
 }

@@ -11,6 +11,9 @@ import type {
   GopherRepetitionFilterConfig,
   LanguageFilterConfig,
   LengthFilterConfig,
+  RefinedwebLinesFilterConfig,
+  WordListFilterConfig,
+  ClassifierFilterConfig,
 } from "../../schemas/config/filter.ts";
 import type { TextSignals } from "./signals.ts";
 
@@ -111,5 +114,26 @@ export function judgeLength(s: TextSignals, config: LengthFilterConfig): Verdict
     above(s.characters, config.maxCharacters, "too_many_characters") ??
     below(s.words, config.minWords, "too_few_words") ??
     above(s.words, config.maxWords, "too_many_words")
+  );
+}
+
+/** RefinedWeb's rule about what its line rules removed. */
+export function judgeRefinedwebLines(removedWords: number, config: RefinedwebLinesFilterConfig): Verdict | null {
+  return above(removedWords, config.maxRemovedWords, "too_many_words_removed");
+}
+
+/** Listed words, as a count and per word of the document. */
+export function judgeWordList(occurrences: number, words: number, config: WordListFilterConfig): Verdict | null {
+  return (
+    above(occurrences, config.maxOccurrences, `${config.name}_words`) ??
+    above(words === 0 ? 0 : occurrences / words, config.maxPerWord, `${config.name}_words_ratio`)
+  );
+}
+
+/** Score of a classifier; a document that it has nothing to say about scores 0. */
+export function judgeClassifier(score: number, config: ClassifierFilterConfig): Verdict | null {
+  return (
+    below(score, config.minScore, `${config.name}_below_threshold`) ??
+    above(score, config.maxScore, `${config.name}_above_threshold`)
   );
 }

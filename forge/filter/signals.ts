@@ -53,20 +53,16 @@ export const textSignalNames = Object.keys(definitions) as readonly TextSignalNa
 /** Signals of C4's line rules. */
 export const c4SignalNames = ["c4Sentences", "c4DroppedLines"] as const;
 
-/** Prefix of the text signals measured after C4 dropped lines. */
+/** Signals of RefinedWeb's line rules. */
+export const refinedwebSignalNames = ["refinedwebDroppedLines", "refinedwebRemovedWords"] as const;
+
+/** Prefix of the text signals measured after filters dropped lines. */
 export const editedPrefix = "edited_";
 
 export type TextSignals = Readonly<Record<TextSignalName, number>>;
 
 /** Columns of text signals, NaN where a document was not measured. */
 export type TextSignalColumns = Readonly<Record<TextSignalName, Float32Array>>;
-
-/** Empty columns for a batch. */
-export function textSignalColumns(length: number): TextSignalColumns {
-  return Object.fromEntries(
-    textSignalNames.map((name) => [name, new Float32Array(length).fill(Number.NaN)]),
-  ) as TextSignalColumns;
-}
 
 /** Turns counts into signals: row `i` of the statistics belongs to row `rows[i]` of the columns. */
 export function fillTextSignals(
@@ -79,9 +75,4 @@ export function fillTextSignals(
     for (const name of filterStatisticNames) counts[name] = statistics[name][i] as number;
     for (const name of textSignalNames) columns[name][rows[i] as number] = definitions[name](counts);
   }
-}
-
-/** The signals of one row. */
-export function textSignalsOf(columns: TextSignalColumns, row: number): TextSignals {
-  return Object.fromEntries(textSignalNames.map((name) => [name, columns[name][row] as number])) as TextSignals;
 }

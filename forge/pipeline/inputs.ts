@@ -1,10 +1,9 @@
 /** What a run is made from, found before anything is planned: source files with hashes, models, a given tokenizer. */
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { CorpusConfig } from "../../schemas/config/corpus.ts";
-import type { FilterConfig } from "../../schemas/config/filter.ts";
+import type { CorpusConfig, SourceConfig } from "../../schemas/config/corpus.ts";
 import { digestFile } from "../base/index.ts";
-import { filterModels, signalNames } from "../filter/index.ts";
+import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
 
 /** Plain JSON. Everything that decides the output is in here or in the config. */
@@ -31,9 +30,9 @@ export interface CorpusInputs {
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
   const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
-  const lists: (readonly FilterConfig[])[] = [config.filters, ...config.sources.map((source) => source.filters ?? [])];
+  const lists = config.sources.map((source) => filterLists(config, source));
   const models: Record<string, string> = {};
-  for (const { name, path } of lists.flatMap((filters) => filterModels(filters))) {
+  for (const { name, path } of lists.flatMap((one) => wholeLists(one).flatMap((filters) => filterFiles(filters)))) {
     models[name] ??= (await digestFile(path)).sha256;
   }
   return {
@@ -43,7 +42,7 @@ export async function describeInputs(config: CorpusConfig, cwd: string, signal?:
     models,
     tokenizer:
       config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
-    signals: [...new Set(lists.flatMap((filters) => signalNames(filters)))].sort(),
+    signals: [...new Set(lists.flatMap((one) => signalNames(one)))].sort(),
   };
 }
 
@@ -54,4 +53,10 @@ async function describeTokenizer(path: string): Promise<CorpusInputs["tokenizer"
   );
   const file = isFolder ? join(path, "tokenizer.json") : path;
   return { path: file, sha256: (await digestFile(file)).sha256 };
+}
+
+/** What a source's documents go through: its own filters if it has any, with their languages; else the corpus'. */
+export function filterLists(config: CorpusConfig, source: SourceConfig | undefined): FilterLists {
+  const from = source?.filters === undefined && source?.filtersByLanguage === undefined ? config : source;
+  return { filters: from.filters ?? config.filters, filtersByLanguage: from.filtersByLanguage ?? {} };
 }

@@ -8,7 +8,7 @@
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
-import type { CorpusInputs } from "./inputs.ts";
+import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { numbered, type Revision } from "./layout.ts";
@@ -125,7 +125,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       split,
       read: config.read,
       repair: config.repair,
-      filters: source?.filters ?? config.filters,
+      ...filterLists(config, source),
       source: {
         fields: source?.fields ?? fieldMappingSchema.parse({}),
         ...(source?.language && { language: source.language }),

@@ -27,6 +27,13 @@ export const fieldMappingSchema = z.strictObject({
 });
 export type FieldMapping = z.infer<typeof fieldMappingSchema>;
 
+const filtersByLanguageSchema = z.record(
+  z.string().min(2),
+  filterListSchema.refine((filters) => filters.every(({ filter }) => filter !== "language"), {
+    message: "filters of one language cannot ask for the language",
+  }),
+);
+
 export const sourceConfigSchema = z
   .strictObject({
     name: z
@@ -57,7 +64,10 @@ export const sourceConfigSchema = z
       .min(2)
       .optional()
       .describe("Language of all documents when it is known; then it is not identified."),
-    filters: filterListSchema.optional().describe("Filters of this source instead of the corpus' own list."),
+    filters: filterListSchema.optional().describe("Filters of this source instead of the corpus' own lists."),
+    filtersByLanguage: filtersByLanguageSchema
+      .optional()
+      .describe("Filters of this source for single languages, by code; see the corpus' `filtersByLanguage`."),
     license: z.string().optional().describe("Licence of the source, for the card."),
     description: z.string().optional().describe("What the source is, one sentence for the card."),
   })
@@ -136,6 +146,12 @@ export const corpusConfigSchema = z.strictObject({
       ["language", "gopher-repetition", "gopher-quality", "c4", "fineweb"].map((filter) => ({ filter })) as never,
     )
     .describe("Filters in their order; the first that rejects a document names the reason. FineWeb's by default."),
+  filtersByLanguage: filtersByLanguageSchema
+    .prefault({})
+    .describe(
+      "Filters for single languages, by code: they stand in place of what follows the language filter in `filters` " +
+        "(of all of it when there is none). Rules made for English prose reject books, code and Chinese.",
+    ),
   dedup: dedupConfigSchema.prefault({}).describe("Removal of exact and near duplicates."),
   tokenizer: tokenizerConfigSchema.prefault({}).describe("Tokenizer to use or to train."),
   shard: shardConfigSchema.prefault({}).describe("Order, split and size of the output files."),

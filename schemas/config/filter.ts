@@ -104,19 +104,123 @@ export const lengthFilterSchema = z.strictObject({
 });
 export type LengthFilterConfig = z.infer<typeof lengthFilterSchema>;
 
+/** Name of one of several filters of a kind: part of its reason and of its signal's name. */
+const filterName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]*$/i)
+  .describe("Short name, part of the reason and of the signal's name.");
+const listFiles = (text: string): z.ZodDefault<z.ZodArray<z.ZodString>> =>
+  z.array(z.string().min(1)).default([]).describe(`${text} Files with one entry a line; # begins a comment.`);
+
+export const refinedwebLinesFilterSchema = z.strictObject({
+  filter: z.literal("refinedweb-lines"),
+  maxUppercase: fraction(0.5, "Lines with a greater part of upper-case characters are dropped."),
+  maxDigits: fraction(
+    0.999999,
+    "Lines with a greater part of digits are dropped (the default: lines of nothing else).",
+  ),
+  counters: z.boolean().default(true).describe("Drop lines that only count: `3 likes`, `1.2k views`."),
+  minWordsPerLine: z.int().min(0).nullable().default(2).describe("Lines with fewer words are dropped."),
+  phrases: z
+    .boolean()
+    .default(true)
+    .describe("Cut `items in cart`, a final `Read more...` and an initial `Sign-in` out of short lines."),
+  maxWordsOfPhraseLine: z.int().min(1).default(10).describe("Words of a line from which phrases are cut, at most."),
+  maxRemovedWords: fraction(0.05, "Documents that lose a greater part of their words are rejected."),
+});
+export type RefinedwebLinesFilterConfig = z.infer<typeof refinedwebLinesFilterSchema>;
+
+export const urlFilterSchema = z.strictObject({
+  filter: z.literal("url"),
+  domains: listFiles("Domains to reject, with all hosts below them."),
+  urls: listFiles("Whole URLs to reject; scheme, `www.`, fragment and a final slash do not count."),
+  words: listFiles("Words that may not stand in a URL (between characters that are no ASCII letters or digits)."),
+  substrings: listFiles("Letters and digits that may not occur in a URL, whatever stands between them."),
+  softWords: listFiles("Words of which fewer than `softWordThreshold` different ones may stand in a URL."),
+  softWordThreshold: z.int().min(1).default(2).describe("Different soft words from which a URL is rejected."),
+  requireUrl: z.boolean().default(false).describe("Reject documents without a URL instead of letting them pass."),
+});
+export type UrlFilterConfig = z.infer<typeof urlFilterSchema>;
+
+export const wordListFilterSchema = z.strictObject({
+  filter: z.literal("word-list"),
+  name: filterName.default("listed"),
+  files: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("Files with one word or phrase a line, for instance adult words; # begins a comment."),
+  wholeWords: z
+    .boolean()
+    .default(true)
+    .describe("Match whole words; switch off for languages without spaces (Chinese, Japanese, Thai)."),
+  maxOccurrences: z.int().min(0).nullable().default(0).describe("Most occurrences of listed words in a document."),
+  maxPerWord: fraction(1, "Most occurrences per word of the document."),
+});
+export type WordListFilterConfig = z.infer<typeof wordListFilterSchema>;
+
+export const expressionFilterSchema = z.strictObject({
+  filter: z.literal("expression"),
+  name: filterName,
+  keep: z
+    .string()
+    .min(1)
+    .max(10_000)
+    .describe(
+      "Condition under which a document is kept, over signals, language, languageScore, source, url and date: " +
+        '`signals.meanWordLength > 3 and (language == "en" or languageScore > 0.9)`.',
+    ),
+});
+export type ExpressionFilterConfig = z.infer<typeof expressionFilterSchema>;
+
+export const classifierFilterSchema = z.strictObject({
+  filter: z.literal("classifier"),
+  name: filterName.default("quality"),
+  model: z.string().min(1).describe("A supervised fastText model (.bin or .ftz)."),
+  label: z.string().min(1).describe("Label whose probability is the score, without `__label__`."),
+  minScore: z.number().min(0).max(1).nullable().default(0.5).describe("Least score of a document that is kept."),
+  maxScore: z.number().min(0).max(1).nullable().default(null).describe("Greatest score of a document that is kept."),
+  maxCodePoints: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("Characters at the beginning of the text that are looked at; null looks at all."),
+});
+export type ClassifierFilterConfig = z.infer<typeof classifierFilterSchema>;
+
+/** Filters that edit text: they stand next to each other, so that signals mean either the text before or after. */
+export const lineEditors: readonly string[] = ["c4", "refinedweb-lines"];
+
 export const filterConfigSchema = z.discriminatedUnion("filter", [
   languageFilterSchema,
   gopherQualityFilterSchema,
   gopherRepetitionFilterSchema,
   c4FilterSchema,
+  refinedwebLinesFilterSchema,
   finewebFilterSchema,
   lengthFilterSchema,
+  urlFilterSchema,
+  wordListFilterSchema,
+  expressionFilterSchema,
+  classifierFilterSchema,
 ]);
 export type FilterConfig = z.infer<typeof filterConfigSchema>;
 export type FilterName = FilterConfig["filter"];
 
+/** What must be different within a list: the kind, and the name where there may be several of a kind. */
+export function filterKey(filter: FilterConfig): string {
+  return "name" in filter ? `${filter.filter} ${filter.name}` : filter.filter;
+}
+
 export const filterListSchema = z
   .array(filterConfigSchema)
-  .refine((filters) => new Set(filters.map(({ filter }) => filter)).size === filters.length, {
-    message: "a filter stands twice in the list",
-  });
+  .refine((filters) => new Set(filters.map(filterKey)).size === filters.length, {
+    message: "a filter stands twice in the list; give filters of one kind different names where they have one",
+  })
+  .refine(
+    (filters) => {
+      const edits = filters.map(({ filter }) => lineEditors.includes(filter));
+      return !edits.slice(edits.indexOf(true), edits.lastIndexOf(true) + 1).includes(false);
+    },
+    { message: `filters that edit lines (${lineEditors.join(", ")}) must stand next to each other` },
+  );

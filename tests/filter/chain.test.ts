@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createFilters, filterModels, signalNames } from "../../forge/filter/index.ts";
+import { createFilters, filterFiles, signalNames } from "../../forge/filter/index.ts";
 import { filterListSchema, type FilterConfig } from "../../schemas/config/filter.ts";
 import { DocumentBatchBuilder, signalPrefix } from "../../schemas/record/document.ts";
 
@@ -74,7 +74,7 @@ describe("createFilters", () => {
     expect(signal("c4DroppedLines")).toBe(3);
     expect(batch.getChild(`${signalPrefix}edited_words`)?.get(0)).toBe(batch.getChild(`${signalPrefix}words`)?.get(0));
     expect(batch.schema.fields.slice(8).map((field) => field.name)).toEqual(
-      signalNames(list).map((name) => signalPrefix + name),
+      signalNames({ filters: list, filtersByLanguage: {} }).map((name) => signalPrefix + name),
     );
   });
 
@@ -120,7 +120,7 @@ describe("createFilters", () => {
 
   it("names a missing model and what to do", async () => {
     const missing = filters({ filter: "language", model: "no-such-model.bin" });
-    expect(filterModels(missing)).toEqual([{ name: "no-such-model.bin", path: "no-such-model.bin" }]);
+    expect(filterFiles(missing)).toEqual([{ name: "no-such-model.bin", path: "no-such-model.bin" }]);
     await expect(createFilters(missing)).rejects.toMatchObject({ code: "language-model-missing", exitCode: 4 });
   });
 });

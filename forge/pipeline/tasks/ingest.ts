@@ -5,18 +5,17 @@
  */
 import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
-import type { FilterConfig } from "../../../schemas/config/filter.ts";
 import type { ReadConfig, RepairConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import { assert, createAtomicFile, utf8Column } from "../../base/index.ts";
 import { repairTexts } from "../../extract/index.ts";
-import { createFilters } from "../../filter/index.ts";
+import { createFilters, type FilterLists } from "../../filter/index.ts";
 import { readSplit, type InputSplit } from "../../read/index.ts";
 import { replaceTexts, takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
 
-export interface IngestInput {
+export interface IngestInput extends FilterLists {
   readonly partition: number;
   /** Absolute; the one thing here that decides no byte of the output. */
   readonly root: string;
@@ -24,7 +23,6 @@ export interface IngestInput {
   readonly source: Pick<SourceConfig, "fields" | "language">;
   readonly read: ReadConfig;
   readonly repair: RepairConfig;
-  readonly filters: readonly FilterConfig[];
   /** Signal columns of the whole corpus: every partition has the same. */
   readonly signals: readonly string[];
 }
@@ -42,11 +40,11 @@ export interface IngestCounts {
 }
 
 export async function ingest(input: IngestInput, context: TaskContext): Promise<TaskOutcome> {
-  const { partition, split, filters, signals } = input;
+  const { partition, split, signals } = input;
   const paths = partitionFiles(partition);
   const counts = { documentsIn: 0, kept: 0, quarantined: 0, replacements: 0, editedBytes: 0 };
   const rejected: Record<string, number> = {};
-  const chain = await createFilters(filters, signals);
+  const chain = await createFilters(input, signals);
   const rejects: RecordBatch[] = [];
   await using quarantine = await createAtomicFile(join(context.folder, paths.quarantine));
   const keep = async function* (): AsyncGenerator<RecordBatch, void, undefined> {

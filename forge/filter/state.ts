@@ -1,0 +1,221 @@
+/**
+ * One batch on its way through the filters: which rows are still in, their present texts, and what was measured.
+ *
+ * Only rows that are still in are measured, and after an edit only texts that it changed are measured again. Signals
+ * that the batch brings along (it was filtered before and stored) are not measured at all.
+ */
+import type { Data, RecordBatch, Utf8 } from "apache-arrow";
+import type { FilterName } from "../../schemas/config/filter.ts";
+import {
+  documentTextColumns,
+  makeDocumentBatch,
+  signalPrefix,
+  Utf8ColumnBuilder,
+  type DocumentTextColumn,
+} from "../../schemas/record/document.ts";
+import { utf8Column } from "../base/index.ts";
+import type { FilterKernels } from "../kernels/filter-statistics.ts";
+import type { TextColumn } from "../kernels/types.ts";
+import type { Verdict } from "./rules.ts";
+import { editedPrefix, fillTextSignals, textSignalNames, type TextSignalColumns } from "./signals.ts";
+
+/** Which filter turned a document away, and why. */
+export interface Rejection extends Verdict {
+  readonly filter: FilterName;
+}
+
+export interface FilteredBatch {
+  /**
+   * The same rows as the input, with language, signals and, for rows that were not rejected, the text that line rules
+   * left. Columns that did not change are shared with the input.
+   */
+  readonly batch: RecordBatch;
+  /** One entry a row: null for a document that is kept. */
+  readonly rejections: readonly (Rejection | null)[];
+  /** Bytes of text that line rules took out of kept documents. */
+  readonly editedBytes: number;
+}
+
+export class FilterState {
+  readonly batch: RecordBatch;
+  readonly rejections: (Rejection | null)[];
+  readonly #kernels: FilterKernels;
+  readonly #original: TextColumn;
+  readonly #signals = new Map<string, Float32Array>();
+  /** Edited texts: row `r`, if edited, is text `#editAt[r]` of `#edits[#editOf[r]]`. */
+  readonly #edits: TextColumn[] = [];
+  readonly #editOf: Int32Array;
+  readonly #editAt: Int32Array;
+  /** 1 for rows whose text line rules have seen; of these, rows whose text they changed. */
+  readonly #isEdited: Uint8Array;
+  readonly #isChanged: Uint8Array;
+  #languages: (string | null)[] | undefined;
+  readonly #languageScore: Float32Array;
+
+  /**
+   * @param edited rows whose text line rules edited before it was stored; they are not edited again
+   */
+  constructor(batch: RecordBatch, kernels: FilterKernels, edited?: Uint8Array) {
+    const rows = batch.numRows;
+    this.batch = batch;
+    this.#kernels = kernels;
+    this.#original = utf8Column(batch, "text", "batch");
+    this.rejections = Array.from({ length: rows }, () => null);
+    this.#editOf = new Int32Array(rows).fill(-1);
+    this.#editAt = new Int32Array(rows);
+    this.#isEdited = edited?.slice() ?? new Uint8Array(rows);
+    this.#isChanged = edited?.slice() ?? new Uint8Array(rows);
+    this.#languageScore = this.#stored("languageScore");
+    for (const { name } of batch.schema.fields) {
+      if (name.startsWith(signalPrefix)) this.#signals.set(name.slice(signalPrefix.length), this.#stored(name));
+    }
+  }
+
+  /** Rows that are still in, of those given. */
+  alive(rows?: ReadonlySet<number>): Int32Array {
+    const alive: number[] = [];
+    for (const [row, rejection] of this.rejections.entries()) {
+      if (rejection === null && (rows === undefined || rows.has(row))) alive.push(row);
+    }
+    return Int32Array.from(alive);
+  }
+
+  decide(row: number, filter: FilterName, verdict: Verdict | null): void {
+    if (verdict !== null) this.rejections[row] = { filter, ...verdict };
+  }
+
+  /** A column of signals; NaN where nothing is known yet. */
+  signal(name: string): Float32Array {
+    let column = this.#signals.get(name);
+    if (column === undefined) {
+      column = new Float32Array(this.batch.numRows).fill(Number.NaN);
+      this.#signals.set(name, column);
+    }
+    return column;
+  }
+
+  /** Codes of the rows' languages as they are known now; entries may be set. */
+  get languages(): (string | null)[] {
+    this.#languages ??= this.strings("language");
+    return this.#languages;
+  }
+
+  get languageScore(): Float32Array {
+    return this.#languageScore;
+  }
+
+  /** A text column of the batch as strings: for names and URLs, not for texts of documents. */
+  strings(name: "language" | "url" | "source" | "date"): (string | null)[] {
+    const column = this.batch.getChild(name);
+    return Array.from({ length: this.batch.numRows }, (_, row) => (column?.get(row) ?? null) as string | null);
+  }
+
+  /** Whether line rules have seen the row's text already. */
+  isEdited(row: number): boolean {
+    return this.#isEdited[row] === 1;
+  }
+
+  /** Signals of the present texts of some rows, which have all been edited or none of them. */
+  measure(rows: Int32Array): TextSignalColumns {
+    const edited = rows.length > 0 && this.isEdited(rows[0] as number);
+    const prefix = edited ? editedPrefix : "";
+    const columns = Object.fromEntries(
+      textSignalNames.map((name) => [name, this.signal(`${prefix}${name}`)]),
+    ) as TextSignalColumns;
+    let fresh = rows.filter((row) => Number.isNaN(columns.characters[row]));
+    if (edited) {
+      const before = textSignalNames.map((name) => this.signal(name));
+      // What no rule changed has the signals that it had before, if they were measured.
+      const isKnown = (row: number): boolean => this.#isChanged[row] === 0 && !Number.isNaN(before[0]?.[row]);
+      for (const row of fresh) {
+        if (!isKnown(row)) continue;
+        for (const [i, name] of textSignalNames.entries()) columns[name][row] = before[i]?.[row] as number;
+      }
+      fresh = fresh.filter((row) => !isKnown(row));
+    }
+    if (fresh.length > 0) fillTextSignals(columns, this.#kernels.computeFilterStatistics(this.texts(fresh)), fresh);
+    return columns;
+  }
+
+  /** Takes over what line rules made of the present texts of some rows. */
+  edit(rows: Int32Array, text: TextColumn, changed: Uint8Array): void {
+    const column = this.#edits.push(text) - 1;
+    for (const [i, row] of rows.entries()) {
+      this.#editOf[row] = column;
+      this.#editAt[row] = i;
+      this.#isEdited[row] = 1;
+      if (changed[i] === 1) this.#isChanged[row] = 1;
+    }
+  }
+
+  /** Present texts of some rows: the column itself when it is all of them as they were, otherwise a copy. */
+  texts(rows: Int32Array): TextColumn {
+    if (this.#edits.length === 0 && rows.length === this.#original.length) return this.#original;
+    const builder = new Utf8ColumnBuilder();
+    for (const row of rows) {
+      const { column, at } = this.#textAt(row);
+      builder.append(column.values, column.offsets[at], column.offsets[at + 1]);
+    }
+    const data = builder.finish();
+    return { values: data.values, offsets: data.valueOffsets, length: rows.length };
+  }
+
+  /** @param signals names of the columns that the batch shall have */
+  finish(signals: readonly string[]): FilteredBatch {
+    const { numRows } = this.batch;
+    const columns = Object.fromEntries(documentTextColumns.map((name) => [name, this.#column(name)])) as Record<
+      DocumentTextColumn,
+      Data<Utf8>
+    >;
+    let editedBytes = 0;
+    if (this.#edits.length > 0) {
+      const builder = new Utf8ColumnBuilder();
+      for (let row = 0; row < numRows; row++) {
+        const { column, at } = this.rejections[row] === null ? this.#textAt(row) : { column: this.#original, at: row };
+        builder.append(column.values, column.offsets[at], column.offsets[at + 1]);
+        editedBytes += lengthAt(this.#original, row) - lengthAt(column, at);
+      }
+      columns.text = builder.finish();
+    }
+    if (this.#languages !== undefined) {
+      const builder = new Utf8ColumnBuilder();
+      for (const language of this.#languages) {
+        if (language === null) builder.appendNull();
+        else builder.appendString(language);
+      }
+      columns.language = builder.finish();
+    }
+    const chosen = new Map(
+      signals.map((name) => [name, this.#signals.get(name) ?? new Float32Array(numRows).fill(Number.NaN)]),
+    );
+    const batch = makeDocumentBatch(numRows, columns, { languageScore: this.#languageScore, signals: chosen });
+    return { batch, rejections: this.rejections, editedBytes };
+  }
+
+  #textAt(row: number): { readonly column: TextColumn; readonly at: number } {
+    const edit = this.#edits[this.#editOf[row] as number];
+    return edit === undefined ? { column: this.#original, at: row } : { column: edit, at: this.#editAt[row] as number };
+  }
+
+  /** A copy of a float column of the batch, NaN for null; all NaN when there is none. */
+  #stored(name: string): Float32Array {
+    const { numRows } = this.batch;
+    const index = this.batch.schema.fields.findIndex((field) => field.name === name);
+    const column = this.batch.data.children[index];
+    if (column === undefined) return new Float32Array(numRows).fill(Number.NaN);
+    const values = (column.values as Float32Array).slice(0, numRows);
+    if (column.nullCount > 0)
+      for (let row = 0; row < numRows; row++) if (!column.getValid(row)) values[row] = Number.NaN;
+    return values;
+  }
+
+  #column(name: DocumentTextColumn): Data<Utf8> {
+    const index = this.batch.schema.fields.findIndex((field) => field.name === name);
+    // Batches of documents have all text columns, by their schema.
+    return this.batch.data.children[index] as Data<Utf8>;
+  }
+}
+
+function lengthAt(column: TextColumn, row: number): number {
+  return (column.offsets[row + 1] as number) - (column.offsets[row] as number);
+}
