@@ -16,7 +16,7 @@ import type { IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 1, dedup: 1, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
+const versions = { ingest: 2, dedup: 1, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;

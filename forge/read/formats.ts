@@ -11,7 +11,13 @@ export function compressionOf(name: string): Compression {
 export function formatOf(name: string, configured: SourceConfig["format"]): FormatName {
   if (configured !== "auto") return configured;
   const bare = name.replace(/\.(gz|zst)$/i, "");
-  if (/\.(jsonl|ndjson)$/i.test(bare)) return "jsonl";
-  if (/\.(md|markdown)$/i.test(bare)) return "markdown";
-  return /\.d\.[cm]?ts$/i.test(bare) ? "typescript-doc-comments" : "text";
+  return endings.find(([pattern]) => pattern.test(bare))?.[1] ?? "text";
 }
+
+const endings: readonly (readonly [RegExp, FormatName])[] = [
+  [/\.(jsonl|ndjson)$/i, "jsonl"],
+  [/\.parquet$/i, "parquet"],
+  [/\.(arrow|feather|ipc)$/i, "arrow"],
+  [/\.(md|markdown)$/i, "markdown"],
+  [/\.d\.[cm]?ts$/i, "typescript-doc-comments"],
+];

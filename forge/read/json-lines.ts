@@ -17,6 +17,7 @@ import {
 import { documentId } from "./identity.ts";
 import { DamagedStream, openBytes } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
+import { mappedColumns, sampleOf } from "./records.ts";
 
 /** Bytes that are given to the kernel at once. */
 const chunkBytes = 1 << 20;
@@ -25,7 +26,7 @@ const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /** Reads one part; what it finds goes to the collector, which hands out batches. */
 export async function* readJsonLines(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
-  const { path, part, read } = context;
+  const { source, part, read } = context;
   const ranged = part.compression === "none";
   const rangeEnd = ranged ? part.end : Number.POSITIVE_INFINITY;
   const from = ranged && part.start > 0 ? part.start - 1 : 0;
@@ -87,7 +88,7 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   let parts: Uint8Array[] = [];
   let waiting = 0;
   try {
-    for await (const chunk of openBytes(path, part.compression, from)) {
+    for await (const chunk of openBytes(source, part.compression, from)) {
       parts.push(chunk);
       waiting += chunk.length;
       if (waiting < chunkBytes) continue;
@@ -127,8 +128,8 @@ class LineReader {
   constructor(context: PartContext, collect: Collector) {
     this.#context = context;
     this.#collect = collect;
-    const { text, url, date, language, meta } = context.fields;
-    this.#fields = [...new Set([text, url, date, language, ...meta])];
+    this.#fields = mappedColumns(context.fields);
+    collect.begin("text/plain");
   }
 
   /** Reads the complete lines of a chunk that begins at `base`; returns how many bytes are done. */
@@ -153,7 +154,9 @@ class LineReader {
 
   tooLong(byteOffset: number, byteLength: number): Quarantine {
     const { reason, message } = faults["too-long"];
-    return { ...this.#entry(reason, message, byteOffset, this.#collect.skipped), byteLength, row: this.#row++ };
+    const entry = this.#entry(reason, message, byteOffset, this.#collect.skipped);
+    this.#row++;
+    return { ...entry, byteLength };
   }
 
   damaged(error: DamagedStream, byteOffset: number, rest: Uint8Array): Quarantine {
@@ -161,12 +164,12 @@ class LineReader {
   }
 
   #entry(reason: QuarantineReason, message: string, byteOffset: number, bytes: Uint8Array): Quarantine {
-    const { uri } = this.#context.part;
+    const { uri, row: before } = this.#context.part;
     return {
       source: uri,
       reason,
       message,
-      row: this.#row,
+      row: before === undefined ? null : before + this.#row,
       byteOffset,
       byteLength: bytes.length,
       sample: sampleOf(bytes),
@@ -246,11 +249,6 @@ function column(lines: JsonLines, name: string): JsonColumn {
   const found = lines.columns.get(name);
   if (found === undefined) throw new Error(`The kernel returned no column "${name}"`);
   return found;
-}
-
-/** The first characters of bad input, for a message. */
-export function sampleOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, 200)).toString("utf8").slice(0, 120);
 }
 
 function concat(first: Uint8Array, rest: readonly Uint8Array[]): Uint8Array {

@@ -1,13 +1,11 @@
 /**
- * Bytes of a file, decompressed, in chunks of about 1 MB; what came before damage is delivered before the error.
+ * Bytes of a source, decompressed, in chunks of about 1 MB; what came before damage is delivered before the error.
  *
  * Streams of node:zlib drop what they still hold when they fail. So chunks are taken from them as they appear, and
  * back-pressure is on the side of the input: the next 64 KB of it are written only when the output was taken.
  */
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
-import { wrapFileError } from "../base/index.ts";
+import type { ByteSource } from "./byte-source.ts";
 import type { Compression } from "./types.ts";
 
 /** The compressed stream is damaged or ends too early; what could be read was read. */
@@ -28,28 +26,26 @@ export class DamagedStream extends Error {
   }
 }
 
-/** Smaller files are read at once: opening a stream costs more than reading them. */
-const smallFile = 1 << 20;
 const outputChunk = 1 << 20;
 /** A decoder that meets damage keeps the chunk that it was filling; this is what may be lost of the good part. */
 const carefulChunk = 1 << 12;
 const inputChunk = 1 << 16;
 
 /**
- * Opens a file at a byte; `start` counts only where nothing is decompressed.
+ * Bytes of a source from `start` on (which must be where a gzip member or zstd frame begins), decompressed.
  *
  * @throws DamagedStream after the good part
- * @throws DataError when the file cannot be read
+ * @throws DataError when the source cannot be read
  */
 export async function* openBytes(
-  path: string,
+  source: ByteSource,
   compression: Compression,
   start = 0,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (compression === "none") return yield* openPlain(path, start);
+  if (compression === "none") return yield* source.read(start);
   let delivered = 0;
   try {
-    for await (const chunk of openCompressed(path, compression, outputChunk)) {
+    for await (const chunk of decompress(source.read(start), compression, outputChunk)) {
       delivered += chunk.length;
       yield chunk;
     }
@@ -57,7 +53,7 @@ export async function* openBytes(
     if (!(error instanceof DamagedStream) || error.reason === "truncated") throw error;
     // Read again in small chunks, to get at what stands right before the damage.
     let position = 0;
-    for await (const chunk of openCompressed(path, compression, carefulChunk)) {
+    for await (const chunk of decompress(source.read(start), compression, carefulChunk)) {
       const known = Math.min(chunk.length, Math.max(0, delivered - position));
       position += chunk.length;
       if (known < chunk.length) yield chunk.subarray(known);
@@ -65,44 +61,8 @@ export async function* openBytes(
   }
 }
 
-async function* openPlain(path: string, start: number): AsyncGenerator<Uint8Array, void, undefined> {
-  const small = start === 0 ? await readSmallFile(path) : undefined;
-  if (small !== undefined) return yield small;
-  const source = createReadStream(path, { start, highWaterMark: outputChunk });
-  try {
-    yield* source as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw wrapFileError(error, path);
-  } finally {
-    source.destroy();
-  }
-}
-
-async function* openCompressed(
-  path: string,
-  compression: "gzip" | "zstd",
-  chunkSize: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const source = createReadStream(path, { highWaterMark: inputChunk });
-  try {
-    yield* decompress(source as AsyncIterable<Buffer>, compression, chunkSize);
-  } catch (error) {
-    throw wrapFileError(error, path);
-  } finally {
-    source.destroy();
-  }
-}
-
-async function readSmallFile(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return (await stat(path)).size <= smallFile ? await readFile(path) : undefined;
-  } catch (error) {
-    throw wrapFileError(error, path);
-  }
-}
-
 async function* decompress(
-  source: AsyncIterable<Buffer>,
+  source: AsyncIterable<Uint8Array>,
   compression: "gzip" | "zstd",
   chunkSize: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -118,10 +78,13 @@ async function* decompress(
   });
   stream.on("end", close);
   try {
-    for await (const chunk of source) {
-      await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
-      yield* ready;
-      ready = [];
+    for await (const whole of source) {
+      for (let at = 0; at < whole.length && failure === undefined; at += inputChunk) {
+        const chunk = whole.subarray(at, at + inputChunk);
+        await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
+        yield* ready;
+        ready = [];
+      }
       if (failure !== undefined) break;
     }
     if (failure === undefined) stream.end();

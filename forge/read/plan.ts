@@ -1,18 +1,31 @@
 /**
  * From a config's sources to files with their hashes, and to splits of about equal size.
  *
- * JSON Lines that are not compressed are cut into byte ranges; small files of a source are grouped in their order; a
- * compressed or large other file is a split by itself. The plan depends on names and contents only.
+ * Large files are cut: JSON Lines anywhere, Parquet between row groups, Arrow files between record batches. Small files
+ * of a source are grouped in their order; what cannot be cut is a split by itself. The plan depends on names and
+ * contents only.
  */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { DataError, digestFile, ForgeError, mapConcurrent, wrapFileError, type FileDigest } from "../base/index.ts";
+import {
+  ConfigError,
+  DataError,
+  digestFile,
+  ForgeError,
+  mapConcurrent,
+  wrapFileError,
+  type ConfigIssue,
+  type FileDigest,
+} from "../base/index.ts";
+import { inspectArrow } from "./arrow.ts";
+import { localSources, type OpenSource } from "./byte-source.ts";
 import { compressionOf, formatOf } from "./formats.ts";
 import { sourceUri } from "./identity.ts";
 import { listFiles } from "./list-files.ts";
-import type { InputFile, InputPlan, InputSplit, SplitPart } from "./types.ts";
+import { inspectParquet } from "./parquet.ts";
+import type { Border, InputFile, InputPlan, InputSplit, Inspection, SplitPart } from "./types.ts";
 
 /** Most files of one split: each costs an open, so tiny ones must not pile up in one task. */
 const maxFilesPerSplit = 4096;
@@ -29,16 +42,19 @@ export interface PlanSourcesOptions {
  *
  * @throws DataError `sources-missing` naming every pattern that leads to nothing and every file that cannot be read
  * @throws DataError `corpus-empty` when all files together hold no byte
+ * @throws ConfigError `column-missing` naming the columns that there are, when a file lacks the text column
  */
 export async function planSources(sources: readonly SourceConfig[], options: PlanSourcesOptions): Promise<InputPlan> {
   const { root, read, signal } = options;
+  const openSource = localSources(root);
   const problems: string[] = [];
+  const issues: ConfigIssue[] = [];
   const files: InputFile[] = [];
   const owners = new Map<string, string>();
   for (const source of sources) {
     const { paths, missing } = await listFiles(source, root);
     problems.push(...missing.map((pattern) => `${source.name}: no file matches ${pattern}`));
-    const described = mapConcurrent(paths, 4, (path) => describeFile(source, root, path), {
+    const described = mapConcurrent(paths, 4, (path) => describeFile(source, root, path, openSource), {
       ...(signal && { signal }),
     });
     for await (const file of described) {
@@ -46,8 +62,12 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
       else if (owners.has(file.uri))
         problems.push(`${file.uri} belongs to ${owners.get(file.uri)} and to ${source.name}`);
       else {
+        const { problem, ...rest } = file;
+        if (problem !== undefined) {
+          issues.push({ path: `sources.${source.name}.fields.text`, message: `${file.uri} ${problem}` });
+        }
         owners.set(file.uri, source.name);
-        files.push(file);
+        files.push(rest);
       }
     }
   }
@@ -59,6 +79,15 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
         : `${problems.length} problems with the sources:\n  ${problems.join("\n  ")}`,
       {},
       { hint: `Paths are relative to ${root}`, details: { problems } },
+    );
+  }
+  if (issues.length > 0) {
+    const [first] = issues;
+    throw new ConfigError(
+      "column-missing",
+      issues.length === 1 ? (first?.message ?? "") : `${issues.length} files lack the text column: ${first?.message}`,
+      issues,
+      { hint: "Name the column that holds the text under `fields.text` of the source." },
     );
   }
   if (files.every((file) => file.bytes === 0)) {
@@ -80,14 +109,42 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
   };
 }
 
-async function describeFile(source: SourceConfig, root: string, path: string): Promise<InputFile | string> {
+type DescribedFile = InputFile & Pick<Inspection, "problem">;
+
+async function describeFile(
+  source: SourceConfig,
+  root: string,
+  path: string,
+  openSource: OpenSource,
+): Promise<DescribedFile | string> {
   try {
     const { bytes, sha256 } = await digest(path);
     const name = basename(path);
+    const uri = sourceUri(root, path);
     const format = formatOf(name, source.preset === "brown-corpus" ? "brown" : source.format);
-    return { source: source.name, uri: sourceUri(root, path), format, compression: compressionOf(name), bytes, sha256 };
+    const compression = compressionOf(name);
+    const file = { source: source.name, uri, format, compression, bytes, sha256 };
+    const { borders = [], problem } = bytes === 0 ? {} : await inspect(file, source, openSource);
+    return { ...file, ...(borders.length > 0 && { borders }), ...(problem !== undefined && { problem }) };
   } catch (error) {
     if (error instanceof ForgeError) return error.message;
+    throw error;
+  }
+}
+
+/** Looks into formats that carry a schema and an index of their parts. */
+async function inspect(
+  file: InputFile,
+  { fields }: Pick<SourceConfig, "fields">,
+  openSource: OpenSource,
+): Promise<Partial<Inspection>> {
+  try {
+    if (file.format === "parquet") return await inspectParquet(await openSource(file.uri), fields);
+    if (file.format === "arrow") return await inspectArrow(await openSource(file.uri), file.compression, fields);
+    return {};
+  } catch (error) {
+    // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.
+    if (error instanceof DataError && error.code === "parquet-unreadable") return {};
     throw error;
   }
 }
@@ -116,25 +173,40 @@ export function splitFiles(files: readonly InputFile[], splitBytes: number): rea
   };
   for (const file of files) {
     if (file.bytes === 0) continue;
-    if (file.format === "jsonl" && file.compression === "none" && file.bytes > splitBytes) {
-      close();
-      const pieces = Math.ceil(file.bytes / splitBytes);
-      for (let piece = 0; piece < pieces; piece++) {
-        const start = Math.floor((file.bytes * piece) / pieces);
-        const end = Math.floor((file.bytes * (piece + 1)) / pieces);
-        splits.push({ source, bytes: end - start, parts: [partOf(file, start, end)] });
+    if (file.bytes > splitBytes) {
+      const parts = cutFile(file, splitBytes);
+      if (parts.length > 1) {
+        close();
+        for (const part of parts) splits.push({ source, bytes: part.end - part.start, parts: [part] });
+        continue;
       }
-      continue;
     }
     if (groupBytes > 0 && (groupBytes + file.bytes > splitBytes || group.length >= maxFilesPerSplit)) close();
-    group.push(partOf(file, 0, file.bytes));
+    group.push(partOf(file, { start: 0, row: 0 }, file.bytes));
     groupBytes += file.bytes;
   }
   close();
   return splits;
 }
 
-function partOf(file: InputFile, start: number, end: number): SplitPart {
+/** Parts of a large file, of about equal size; one part when it cannot be cut. */
+function cutFile(file: InputFile, splitBytes: number): readonly SplitPart[] {
+  const { bytes, borders } = file;
+  const wanted = Math.ceil(bytes / splitBytes);
+  const targets = Array.from({ length: wanted }, (_, piece) => Math.floor((bytes * piece) / wanted));
+  let cuts: readonly Border[] = [];
+  if (borders !== undefined) {
+    // At the first border at or behind each target; a long row group swallows the targets inside it.
+    const [, ...inner] = borders;
+    cuts = targets.slice(1).flatMap((target) => inner.find(({ start }) => start >= target) ?? []);
+    cuts = cuts.filter((cut, i) => cut.start !== cuts[i - 1]?.start);
+  } else if (file.format === "jsonl" && file.compression === "none")
+    cuts = targets.slice(1).map((start) => ({ start }));
+  const starts: readonly Border[] = [{ start: 0, row: 0 }, ...cuts];
+  return starts.map((border, i) => partOf(file, border, starts[i + 1]?.start ?? bytes));
+}
+
+function partOf(file: InputFile, border: Border, end: number): SplitPart {
   const { uri, format, compression, sha256 } = file;
-  return { uri, format, compression, start, end, sha256 };
+  return { uri, format, compression, ...border, end, sha256 };
 }

@@ -3,13 +3,15 @@
  *
  * A file that cannot be opened any more although the plan saw it is quarantined, too; it must not stop a long run.
  */
-import { resolve } from "node:path";
-import type { FieldMapping, ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { DocumentBatchBuilder } from "../../schemas/record/document.ts";
+import type { FieldMapping, FormatName, ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
+import { DocumentBatchBuilder, type MediaType } from "../../schemas/record/document.ts";
 import type { Quarantine } from "../../schemas/record/reject.ts";
 import { DataError } from "../base/index.ts";
 import { loadKernels, type TextKernels } from "../kernels/index.ts";
+import { readArrow } from "./arrow.ts";
+import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
 import { readJsonLines } from "./json-lines.ts";
+import { readParquet } from "./parquet.ts";
 import type { InputSplit, ReadItem, SplitPart } from "./types.ts";
 import { readWholeFile } from "./whole-file.ts";
 
@@ -18,18 +20,33 @@ export interface ReadSplitOptions {
   readonly root: string;
   readonly source: Pick<SourceConfig, "fields" | "language">;
   readonly read: ReadConfig;
+  /** Finds files by their URIs. @default those below the root */
+  readonly openSource?: OpenSource;
   readonly signal?: AbortSignal;
 }
 
 /** What the reader of one part needs to know. */
 export interface PartContext {
-  readonly path: string;
+  readonly source: ByteSource;
   readonly part: SplitPart;
   readonly read: ReadConfig;
   readonly fields: FieldMapping;
   readonly language: string | undefined;
   readonly kernels: TextKernels;
 }
+
+/** Reads a part into the collector; stops now and then so that batches can be handed out. */
+type Reader = (context: PartContext, collect: Collector) => AsyncGenerator<void, void, undefined>;
+
+const readers: Readonly<Record<FormatName, Reader>> = {
+  jsonl: readJsonLines,
+  parquet: readParquet,
+  arrow: readArrow,
+  text: readWholeFile,
+  markdown: readWholeFile,
+  "typescript-doc-comments": readWholeFile,
+  brown: readWholeFile,
+};
 
 /**
  * Documents of a split in the order of its files and records, in batches of about `read.batchBytes` of text.
@@ -40,20 +57,18 @@ export async function* readSplit(
   split: InputSplit,
   options: ReadSplitOptions,
 ): AsyncGenerator<ReadItem, void, undefined> {
-  const { root, source, read, signal } = options;
+  const { root, source: config, read, signal, openSource = localSources(root) } = options;
   const kernels = await loadKernels();
   const collect = new Collector(read.batchBytes);
   for (const part of split.parts) {
     signal?.throwIfAborted();
-    const path = resolve(root, part.uri);
-    const context: PartContext = { path, part, read, fields: source.fields, language: source.language, kernels };
     try {
-      if (part.format === "jsonl") {
-        for await (const _ of readJsonLines(context, collect)) {
-          yield* collect.drain();
-          signal?.throwIfAborted();
-        }
-      } else await readWholeFile(context, collect);
+      const source = await openSource(part.uri);
+      const context = { source, part, read, fields: config.fields, language: config.language, kernels };
+      for await (const _ of readers[part.format](context, collect)) {
+        if (collect.full) yield* collect.drain();
+        signal?.throwIfAborted();
+      }
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       collect.quarantine(unreadable(part, error));
@@ -76,6 +91,9 @@ export class Collector {
   readonly #batchBytes: number;
   #quarantined: Quarantine[] = [];
   #replacements = 0;
+  #mediaType: MediaType = "text/plain";
+  /** Batches that were ended because the next text is of another type. */
+  #ended: ReadItem[] = [];
 
   constructor(batchBytes: number) {
     this.#batchBytes = batchBytes;
@@ -83,7 +101,14 @@ export class Collector {
 
   /** Time to drain. */
   get full(): boolean {
-    return this.builder.textBytes >= this.#batchBytes || this.#quarantined.length >= 1000;
+    return this.builder.textBytes >= this.#batchBytes || this.#quarantined.length >= 1000 || this.#ended.length > 0;
+  }
+
+  /** Call before a text of this type is appended. */
+  begin(type: MediaType): void {
+    if (type === this.#mediaType) return;
+    if (this.builder.length > 0) this.#ended.push(this.#finish());
+    this.#mediaType = type;
   }
 
   quarantine(entry: Quarantine): void {
@@ -101,9 +126,14 @@ export class Collector {
   *drain(): Generator<ReadItem, void, undefined> {
     for (const quarantine of this.#quarantined) yield { quarantine };
     this.#quarantined = [];
-    if (this.builder.length === 0) return;
+    yield* this.#ended;
+    this.#ended = [];
+    if (this.builder.length > 0) yield this.#finish();
+  }
+
+  #finish(): ReadItem {
     const replacements = this.#replacements;
     this.#replacements = 0;
-    yield { batch: this.builder.finish(), replacements };
+    return { batch: this.builder.finish(), mediaType: this.#mediaType, replacements };
   }
 }

@@ -1,9 +1,26 @@
 /** What the room plans and reads. All plain JSON but the batches, so that a plan can be stored and sent to a worker. */
 import type { RecordBatch } from "apache-arrow";
 import type { FormatName } from "../../schemas/config/corpus.ts";
+import type { MediaType } from "../../schemas/record/document.ts";
 import type { Quarantine } from "../../schemas/record/reject.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
+
+/** A place at which a file can be cut: a record begins there. */
+export interface Border {
+  /** Byte of the file. */
+  readonly start: number;
+  /** Records before it, where that is known. */
+  readonly row?: number;
+}
+
+/** What a look into a file shows before it is read. */
+export interface Inspection {
+  /** In the order of the file; empty where only the whole can be read. */
+  readonly borders: readonly Border[];
+  /** What makes the file useless under this config, to follow the file's name in a sentence. */
+  readonly problem?: string;
+}
 
 /** A file to read, with what its content is known by. */
 export interface InputFile {
@@ -16,6 +33,8 @@ export interface InputFile {
   readonly bytes: number;
   /** SHA-256 (hex) of the file as it lies on the disk. */
   readonly sha256: string;
+  /** Where it can be cut; absent when its format is cut anywhere, or not at all. */
+  readonly borders?: readonly Border[];
 }
 
 /** The records of a file that begin in `[start, end)`; 0 and the file's size where a file is read whole. */
@@ -25,6 +44,8 @@ export interface SplitPart {
   readonly compression: Compression;
   readonly start: number;
   readonly end: number;
+  /** Records of the file before this part, where that is known. */
+  readonly row?: number;
   /** Of the whole file: part of the task's key, so that a changed file is read again. */
   readonly sha256: string;
 }
@@ -47,6 +68,8 @@ export interface InputPlan {
 export type ReadItem =
   | {
       readonly batch: RecordBatch;
+      /** Of all texts of the batch. */
+      readonly mediaType: MediaType;
       /** Invalid UTF-8 sequences replaced by U+FFFD in these documents. */
       readonly replacements: number;
     }

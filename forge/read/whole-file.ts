@@ -4,9 +4,9 @@ import type { QuarantineReason } from "../../schemas/record/reject.ts";
 import { untagBrown } from "./brown.ts";
 import { extractDocComments } from "./doc-comments.ts";
 import { documentId } from "./identity.ts";
-import { sampleOf } from "./json-lines.ts";
 import { DamagedStream, openBytes } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
+import { sampleOf } from "./records.ts";
 
 /** Turns a file's text into the document's, where it is not the text itself. */
 const converters: Readonly<Partial<Record<FormatName, (text: string) => string>>> = {
@@ -18,8 +18,13 @@ const converters: Readonly<Partial<Record<FormatName, (text: string) => string>>
  * Reads one file. A file without text (no doc comment in it) yields nothing; a damaged, too long or invalid one yields
  * one entry for the quarantine.
  */
-export async function readWholeFile(context: PartContext, collect: Collector): Promise<void> {
-  const { path, part, read, kernels, language } = context;
+export async function* readWholeFile(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
+  await takeFile(context, collect);
+  yield;
+}
+
+async function takeFile(context: PartContext, collect: Collector): Promise<void> {
+  const { source, part, read, kernels, language } = context;
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   const quarantine = (reason: QuarantineReason, message: string, byteOffset = 0): void => {
@@ -27,7 +32,7 @@ export async function readWholeFile(context: PartContext, collect: Collector): P
     collect.quarantine({ source: part.uri, reason, message, row: 0, byteOffset, byteLength: null, sample });
   };
   try {
-    for await (const chunk of openBytes(path, part.compression)) {
+    for await (const chunk of openBytes(source, part.compression)) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > read.maxRecordBytes)
@@ -47,6 +52,7 @@ export async function readWholeFile(context: PartContext, collect: Collector): P
   const text =
     convert === undefined ? repaired.bytes : Buffer.from(convert(Buffer.from(repaired.bytes).toString("utf8")), "utf8");
   if (text.length === 0) return;
+  collect.begin("text/plain");
   collect.addReplacements(repaired.replacements);
   collect.builder.append({ id: documentId(part.uri, 0), text, source: part.uri, language: language ?? null });
 }

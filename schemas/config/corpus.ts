@@ -10,7 +10,16 @@ import { shardConfigSchema, tokenizerConfigSchema } from "./shard.ts";
 
 export { filterConfigSchema };
 
-export const formatNames = ["auto", "jsonl", "text", "markdown", "typescript-doc-comments", "brown"] as const;
+export const formatNames = [
+  "auto",
+  "jsonl",
+  "parquet",
+  "arrow",
+  "text",
+  "markdown",
+  "typescript-doc-comments",
+  "brown",
+] as const;
 
 /** How a file becomes documents, once `auto` is decided by the file's name. */
 export type FormatName = Exclude<(typeof formatNames)[number], "auto">;
@@ -56,9 +65,10 @@ export const sourceConfigSchema = z
       .enum(formatNames)
       .default("auto")
       .describe(
-        "`auto` goes by the file's name: .jsonl .ndjson, .md .markdown, .d.ts .d.mts .d.cts, everything else is text.",
+        "`auto` goes by the file's name, without .gz and .zst: .jsonl .ndjson, .parquet, .arrow .feather .ipc, " +
+          ".md .markdown, .d.ts .d.mts .d.cts; everything else is text.",
       ),
-    fields: fieldMappingSchema.prefault({}).describe("JSONL: which field holds what."),
+    fields: fieldMappingSchema.prefault({}).describe("JSONL, Parquet and Arrow: which field or column holds what."),
     language: z
       .string()
       .min(2)
@@ -93,7 +103,9 @@ export const readConfigSchema = z.strictObject({
     .min(1024)
     .max(2 ** 30)
     .default(8 * 2 ** 20)
-    .describe("Bytes of input that one task reads: larger JSONL files are split, small files are grouped."),
+    .describe(
+      "Bytes of input that one task reads: larger files are split where their format allows, small files grouped.",
+    ),
   batchBytes: z
     .int()
     .min(1024)

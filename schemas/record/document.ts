@@ -30,6 +30,9 @@ export type DocumentRow = z.infer<typeof documentSchema>;
 export const documentTextColumns = ["id", "text", "url", "source", "date", "language", "meta"] as const;
 export type DocumentTextColumn = (typeof documentTextColumns)[number];
 
+/** What a batch's texts are when they leave their reader; pages must be extracted before anything is measured. */
+export type MediaType = "text/plain" | "text/html";
+
 /** Signals stand behind the fixed columns as nullable 32-bit floats, each named with this prefix. */
 export const signalPrefix = "signal_";
 

@@ -29,6 +29,7 @@ export const quarantineReasons = [
   "invalid-utf8",
   "truncated",
   "corrupt-compression",
+  "damaged-data",
   "record-too-long",
   "malformed-json",
   "field-missing",
@@ -44,7 +45,7 @@ export const quarantineSchema = z.strictObject({
   reason: z.enum(quarantineReasons),
   /** What is wrong, one sentence. */
   message: z.string(),
-  /** Number of the record in its input split, from 0; null where the rest of a file is meant. */
+  /** Number of the record in its file, from 0; null where the reader began inside the file, or the rest of it is meant. */
   row: z.int().nullable(),
   /** Position in the decompressed stream; for the rest of a file that cannot be decompressed: where it broke off. */
   byteOffset: z.int(),

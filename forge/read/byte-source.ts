@@ -1,0 +1,76 @@
+/**
+ * Where bytes come from: the one door between readers and files, near or far.
+ *
+ * A reader asks for ranges and never learns whether they come from a disk or over a network. A source does not
+ * decompress, retry forever or cache; it delivers exactly what was asked for or throws a ForgeError.
+ */
+import { createReadStream } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { DataError, wrapFileError } from "../base/index.ts";
+
+/** A file of known size that can be read by ranges. */
+export interface ByteSource {
+  /** As documents and messages name it. */
+  readonly uri: string;
+  /** Bytes, as compressed as they lie there. */
+  readonly size: number;
+  /** Bytes `[start, end)` in chunks of about 1 MB; the chunks are the caller's. */
+  read(start?: number, end?: number): AsyncIterable<Uint8Array>;
+}
+
+/** Finds the source of a URI. */
+export type OpenSource = (uri: string) => Promise<ByteSource>;
+
+/** Files below a root. @throws DataError when a file is not there or may not be read */
+export function localSources(root: string): OpenSource {
+  return async (uri) => await openLocal(resolve(root, uri), uri);
+}
+
+const chunkBytes = 1 << 20;
+
+async function openLocal(path: string, uri: string): Promise<ByteSource> {
+  let size: number;
+  try {
+    size = (await stat(path)).size;
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+  return {
+    uri,
+    size,
+    async *read(start = 0, end = size) {
+      try {
+        // Opening a stream costs more than reading a small file at once.
+        if (end - start <= chunkBytes) yield await readRange(path, start, end, size);
+        else yield* createReadStream(path, { start, end: end - 1, highWaterMark: chunkBytes }) as AsyncIterable<Buffer>;
+      } catch (error) {
+        throw wrapFileError(error, path);
+      }
+    },
+  };
+}
+
+async function readRange(path: string, start: number, end: number, size: number): Promise<Uint8Array> {
+  if (start === 0 && end === size) return await readFile(path);
+  await using file = await open(path, "r");
+  const bytes = Buffer.allocUnsafe(end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, start + filled);
+    if (bytesRead === 0) {
+      throw new DataError("file-changed", `${path} became shorter while it was read`, { file: path });
+    }
+    filled += bytesRead;
+  }
+  return bytes;
+}
+
+/** A range as one piece of memory. */
+export async function readBytes(source: ByteSource, start: number, end: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source.read(start, end)) chunks.push(chunk);
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
+  return Buffer.concat(chunks);
+}
