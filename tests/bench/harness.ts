@@ -3,11 +3,16 @@
  *
  * A row states its workload, its peer and how results are compared. Ours and the peer run interleaved (A B A B …) in one
  * process, after one run of each that is compared and not timed; medians count. The runner gives each row a process.
+ *
+ * A peer below 5 MB/s is sampled (`SampledWorkload`): fresh processes of both, three rounds, the peer's start-up taken
+ * off by a second run on twice the sample. Its runs last long enough for other work on the machine to get in between, so
+ * that both are given in processor time, of which one thread has no more than the clock says.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { zstdDecompressSync } from "node:zlib";
 import { packageRoot } from "../../forge/base/locate.ts";
 
@@ -29,11 +34,25 @@ export interface Workload {
   verify(): Promise<boolean> | boolean;
 }
 
+/** A row against a peer so slow that it runs on a sample; ours also runs on the whole. Amounts as in `Workload`. */
+export interface SampledWorkload {
+  readonly kind: "sampled";
+  readonly sampleAmount: number;
+  readonly doubleAmount: number;
+  readonly wholeAmount: number;
+  readonly ours: { readonly name: string; run(part: "sample" | "whole"): void };
+  /** `run` starts a process of its own and returns its processor time in seconds. */
+  readonly peer?: { readonly name: string; run(part: "sample" | "double"): Promise<number> };
+  readonly missingPeer?: string;
+  /** Compares results outside the timed runs; `details` go into the printed line. */
+  verify(): Promise<{ readonly verified: boolean; readonly details: Readonly<Record<string, unknown>> }>;
+}
+
 export interface BenchRow {
   readonly name: string;
   readonly unit: "MB/s" | "documents/s";
   /** A workload, or the reason why the row cannot run here. */
-  prepare(): Promise<Workload | string>;
+  prepare(): Promise<Workload | SampledWorkload | string>;
 }
 
 /** One printed line. Times are seconds; a ratio above 1 means ahead of the peer. */
@@ -46,7 +65,16 @@ export interface BenchResult {
   readonly peerValue: number | null;
   readonly ratio: number | null;
   readonly verified: boolean;
-  readonly runs: { readonly ours: readonly number[]; readonly peer: readonly number[] };
+  readonly runs: {
+    readonly ours: readonly number[];
+    readonly peer: readonly number[];
+    /** Of a sampled row: ours on the whole, the peer on twice the sample. */
+    readonly oursWhole?: readonly number[];
+    readonly peerDouble?: readonly number[];
+  };
+  /** Of a sampled row: ours on the whole; `value` and `ratio` are the sample's. */
+  readonly wholeValue?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
   readonly peakMemoryBytes: number;
   readonly commit: string;
   readonly node: string;
@@ -58,6 +86,7 @@ export interface BenchResult {
 export async function measure(bench: string, row: BenchRow, runs = 5): Promise<BenchResult | string> {
   const workload = await row.prepare();
   if (typeof workload === "string") return workload;
+  if ("kind" in workload) return await measureSampled(bench, row, workload);
   const { ours, peer, amount, missingPeer } = workload;
   await ours.run();
   await peer?.run();
@@ -80,11 +109,83 @@ export async function measure(bench: string, row: BenchRow, runs = 5): Promise<B
     verified,
     runs: times,
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-    commit: commit(),
-    node: process.version,
-    cpu: cpus()[0]?.model ?? "unknown",
+    ...provenance(),
     ...(missingPeer === undefined ? {} : { note: missingPeer }),
   };
+}
+
+/** Processor time of ours in a process of its own, in seconds. */
+interface OwnTimes {
+  readonly sample: number;
+  readonly whole: number;
+  readonly peakMemoryBytes: number;
+}
+
+const sampledRounds = 3;
+
+async function measureSampled(bench: string, row: BenchRow, workload: SampledWorkload): Promise<BenchResult> {
+  const { peer, sampleAmount, doubleAmount, wholeAmount, missingPeer } = workload;
+  const { verified, details } = await workload.verify();
+  const times = { ours: [] as number[], peer: [] as number[], oursWhole: [] as number[], peerDouble: [] as number[] };
+  let peakMemoryBytes = 0;
+  const runOurs = (): void => {
+    const own = timeApart(bench, row.name);
+    times.ours.push(own.sample);
+    times.oursWhole.push(own.whole);
+    peakMemoryBytes = Math.max(peakMemoryBytes, own.peakMemoryBytes);
+  };
+  for (let round = 0; round < sampledRounds; round++) {
+    runOurs();
+    if (peer !== undefined) times.peer.push(await peer.run("sample"));
+    runOurs();
+    if (peer !== undefined) times.peerDouble.push(await peer.run("double"));
+  }
+  const value = sampleAmount / median(times.ours);
+  const peerValue =
+    peer === undefined ? null : (doubleAmount - sampleAmount) / (median(times.peerDouble) - median(times.peer));
+  return {
+    bench,
+    row: row.name,
+    value,
+    unit: row.unit,
+    peer: peer?.name ?? null,
+    peerValue,
+    ratio: peerValue === null ? null : value / peerValue,
+    wholeValue: wholeAmount / median(times.oursWhole),
+    verified,
+    details,
+    runs: times,
+    peakMemoryBytes,
+    ...provenance(),
+    ...(missingPeer === undefined ? {} : { note: missingPeer }),
+  };
+}
+
+/** Runs ours in a fresh process: `run.ts BENCH ROW --ours`. */
+function timeApart(bench: string, row: string): OwnTimes {
+  const runner = fileURLToPath(new URL("./run.ts", import.meta.url));
+  const child = spawnSync(process.execPath, [runner, bench, row, "--ours"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (child.status !== 0) throw new Error(`${row} ended with ${child.status}`);
+  return JSON.parse(child.stdout) as OwnTimes;
+}
+
+/** What `--ours` prints: a first run counts as start-up, as the peer's does; the sample is short, so a median of five. */
+export async function measureOurs(row: BenchRow): Promise<OwnTimes | string> {
+  const workload = await row.prepare();
+  if (typeof workload === "string") return workload;
+  if (!("kind" in workload)) return `${row.name} is not a sampled row`;
+  workload.ours.run("sample");
+  const sample: number[] = [];
+  for (let run = 0; run < 5; run++) sample.push(processorSeconds(() => workload.ours.run("sample")));
+  const whole = processorSeconds(() => workload.ours.run("whole"));
+  return { sample: median(sample), whole, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+function provenance(): Pick<BenchResult, "commit" | "node" | "cpu"> {
+  return { commit: commit(), node: process.version, cpu: cpus()[0]?.model ?? "unknown" };
 }
 
 /** The first `megabytes` of the shared corpus as JSON Lines, ending with a whole line; undefined where it is not. */
@@ -92,7 +193,7 @@ export function sharedCorpus(megabytes: number): Uint8Array | undefined {
   const path = process.env["FORGE_BENCH_DATA"] ?? join(packageRoot, "../shared/data/docs.jsonl.zst");
   if (!existsSync(path)) return undefined;
   const bytes = zstdDecompressSync(readFileSync(path));
-  const end = bytes.lastIndexOf(10, megabytes * 1e6) + 1;
+  const end = bytes.lastIndexOf(10, Math.min(bytes.length, megabytes * 1e6)) + 1;
   return new Uint8Array(bytes.subarray(0, end));
 }
 
@@ -102,6 +203,14 @@ async function secondsOf(contestant: Contestant): Promise<number> {
   const start = performance.now();
   await contestant.run();
   return (performance.now() - start) / 1000;
+}
+
+/** Of all threads of this process, the collector's and the compiler's included. */
+function processorSeconds(run: () => void): number {
+  const start = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
 }
 
 function median(values: readonly number[]): number {

@@ -1,7 +1,8 @@
 /** The rows of `npm run bench -- kernels`. */
 import type { BenchRow } from "./harness.ts";
 import { filterStatistics } from "./kernels/filters.ts";
-import { decontaminate, jsonlExtract, minhashSignature } from "./kernels/text.ts";
+import { minhashSignature } from "./kernels/minhash.ts";
+import { decontaminate, jsonlExtract } from "./kernels/text.ts";
 import { bpeEncodeBloom, bpeEncodeGpt2, bpeEncodeNeox, bpeTrain, languageId } from "./kernels/tokens.ts";
 
 export const rows: readonly BenchRow[] = [

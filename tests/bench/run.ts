@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { measure, type BenchResult, type BenchRow } from "./harness.ts";
+import { measure, measureOurs, type BenchResult, type BenchRow } from "./harness.ts";
 
 const here = fileURLToPath(import.meta.url);
 const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
@@ -25,6 +25,9 @@ if (name === undefined || !existsSync(new URL(`./${name}.ts`, import.meta.url)))
   if (chosen.length === 0) {
     process.stderr.write(`${name} has no row ${wanted}; it has ${rows.map((row) => row.name).join(", ")}\n`);
     process.exitCode = 2;
+  } else if (process.argv.includes("--ours")) {
+    // For rows that are sampled: the harness asks for ours in a fresh process.
+    for (const row of chosen) process.stdout.write(`${JSON.stringify(await measureOurs(row))}\n`);
   } else if (process.argv.includes("--here")) await runHere(name, chosen);
   else for (const row of chosen) runApart(name, row.name);
 }
@@ -50,9 +53,11 @@ function runApart(bench: string, row: string): void {
   }
 }
 
-function describe({ row, value, unit, peer, peerValue, ratio, verified, note }: BenchResult): string {
+function describe(result: BenchResult): string {
+  const { row, value, unit, peer, peerValue, ratio, wholeValue, verified, note } = result;
   const against =
     peerValue === null ? "no peer" : `${peer} ${peerValue.toFixed(1)} ${unit}, ratio ${ratio?.toFixed(1)}`;
-  const remarks = [verified ? "verified" : "NOT VERIFIED", note].filter((remark) => remark !== undefined);
+  const whole = wholeValue === undefined ? undefined : `${wholeValue.toFixed(1)} ${unit} on the whole`;
+  const remarks = [whole, verified ? "verified" : "NOT VERIFIED", note].filter((remark) => remark !== undefined);
   return `${row.padEnd(20)} ${value.toFixed(1).padStart(8)} ${unit}   ${against} (${remarks.join("; ")})`;
 }

@@ -1,70 +1,16 @@
 /**
- * Rows of the text kernels: MinHash signatures, JSON Lines, decontamination. One thread, the shared corpus.
+ * Rows of the text kernels: JSON Lines, decontamination. One thread, the shared corpus.
  *
- * `minhash-signature` and `decontaminate` run against their plain twins; datatrove is not run here, its published and
- * measured figures stand in docs/benchmarks. `jsonl-extract` runs against JSON.parse and encodeInto.
+ * `decontaminate` runs against its plain twin, `jsonl-extract` against JSON.parse and encodeInto.
  */
 import { random } from "../../../forge/base/random.ts";
 import { loadKernels, NgramIndex, type NgramHits, type TextColumn } from "../../../forge/kernels/index.ts";
 import { missingCorpus, sharedCorpus, type BenchRow } from "../harness.ts";
+import { batchMegabytes, chunksOf, megabytesOf, textBatches } from "./corpus.ts";
 
-/** Batches of the pipe hold a few megabytes. */
-const batchMegabytes = 4;
 const megabytes = 24;
 /** n-grams in the index of `decontaminate`. */
 const indexed = 10_000_000;
-
-/** Whole lines in chunks of about the batch size. */
-function chunksOf(corpus: Uint8Array): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  let start = 0;
-  while (start < corpus.length) {
-    const end = corpus.lastIndexOf(10, Math.min(corpus.length, start + batchMegabytes * 1e6) - 1) + 1;
-    if (end <= start) break;
-    chunks.push(corpus.subarray(start, end));
-    start = end;
-  }
-  return chunks;
-}
-
-async function textBatches(): Promise<readonly TextColumn[] | undefined> {
-  const corpus = sharedCorpus(megabytes);
-  if (corpus === undefined) return undefined;
-  const kernels = await loadKernels();
-  return chunksOf(corpus).map((chunk) => {
-    const { columns } = kernels.extractJsonLines(chunk, { fields: ["text"], maxRecordBytes: 2 ** 24, final: true });
-    return columns.get("text") as TextColumn;
-  });
-}
-
-function megabytesOf(batches: readonly TextColumn[]): number {
-  return batches.reduce((sum, { values }) => sum + values.length, 0) / 1e6;
-}
-
-export const minhashSignature: BenchRow = {
-  name: "minhash-signature",
-  unit: "MB/s",
-  async prepare() {
-    const batches = await textBatches();
-    if (batches === undefined) return missingCorpus;
-    const [fast, twin] = [
-      await loadKernels({ implementation: "wasm" }),
-      await loadKernels({ implementation: "reference" }),
-    ];
-    let ours: Uint32Array[] = [];
-    let theirs: Uint32Array[] = [];
-    return {
-      amount: megabytesOf(batches),
-      ours: { name: "wasm", run: () => void (ours = batches.map((batch) => fast.signMinHash(batch).signatures)) },
-      peer: {
-        name: "plain twin",
-        run: () => void (theirs = batches.map((batch) => twin.signMinHash(batch).signatures)),
-      },
-      missingPeer: "datatrove is not run by this row",
-      verify: () => ours.every((signatures, i) => Buffer.compare(bytesOf(signatures), bytesOf(theirs[i])) === 0),
-    };
-  },
-};
 
 export const jsonlExtract: BenchRow = {
   name: "jsonl-extract",
@@ -111,7 +57,7 @@ export const decontaminate: BenchRow = {
   name: "decontaminate",
   unit: "MB/s",
   async prepare() {
-    const batches = await textBatches();
+    const batches = await textBatches(megabytes);
     if (batches === undefined) return missingCorpus;
     const [fast, twin] = [
       await loadKernels({ implementation: "wasm" }),
@@ -139,7 +85,3 @@ export const decontaminate: BenchRow = {
     };
   },
 };
-
-function bytesOf(array: Uint32Array | undefined): Uint8Array {
-  return array === undefined ? new Uint8Array(0) : new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
