@@ -1,6 +1,14 @@
 /**
  * The door of extraction: the text of a document as it should have been written.
  *
- * At this stage repair of text that is not HTML; what a text says is not judged here.
+ * Pages of HTML to their main text, then repair of Unicode and white space; what a text says is not judged here.
  */
+export {
+  createExtractor,
+  type ExtractCounts,
+  type ExtractedTexts,
+  type Extractor,
+  type ExtractRejection,
+} from "./extractor.ts";
+export { extractHtml, type ExtractedText } from "./html.ts";
 export { repairTexts, type RepairCounts, type RepairedTexts } from "./repair.ts";

@@ -4,7 +4,7 @@
  *
  * Indentation stays: Markdown and code mean something by it. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
  */
-import type { RepairConfig } from "../../schemas/config/corpus.ts";
+import type { RepairConfig } from "../../schemas/config/extract.ts";
 import type { TextColumn } from "../kernels/types.ts";
 
 /** What the repair did to a batch. */

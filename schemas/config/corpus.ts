@@ -1,10 +1,11 @@
 /**
  * The config of `forge build-corpus`. Every default, bound and description lives here (and in the parts imported).
  *
- * Rules of filters: filter.ts. Deduplication: dedup.ts. Tokenizer and shards: shard.ts.
+ * Extraction, repair and redaction: extract.ts. Rules of filters: filter.ts. Deduplication: dedup.ts. Tokenizer and shards: shard.ts.
  */
 import { z } from "zod";
 import { dedupConfigSchema } from "./dedup.ts";
+import { repairConfigSchema } from "./extract.ts";
 import { filterConfigSchema, filterListSchema } from "./filter.ts";
 import { shardConfigSchema, tokenizerConfigSchema } from "./shard.ts";
 
@@ -114,21 +115,6 @@ export const readConfigSchema = z.strictObject({
     .describe("Text bytes of a record batch."),
 });
 export type ReadConfig = z.infer<typeof readConfigSchema>;
-
-export const repairConfigSchema = z.strictObject({
-  unicode: z.enum(["nfc", "none"]).default("nfc").describe("Canonical composition, or leave code points as they are."),
-  controls: z
-    .boolean()
-    .default(true)
-    .describe(
-      "Remove control characters (but tab and line feed), byte order marks, soft hyphens and zero-width spaces.",
-    ),
-  whitespace: z
-    .boolean()
-    .default(true)
-    .describe("Line separators to LF, no blanks at line ends, at most two empty lines in a row, none around the text."),
-});
-export type RepairConfig = z.infer<typeof repairConfigSchema>;
 
 export const corpusConfigSchema = z.strictObject({
   name: z

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { repairTexts } from "../../forge/extract/index.ts";
-import { repairConfigSchema, type RepairConfig } from "../../schemas/config/corpus.ts";
+import { repairConfigSchema, type RepairConfig } from "../../schemas/config/extract.ts";
 
 function repair(texts: readonly string[], config: RepairConfig = repairConfigSchema.parse({})) {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));

@@ -5,8 +5,9 @@
  */
 import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
-import type { ReadConfig, RepairConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
+import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
+import type { RepairConfig } from "../../../schemas/config/extract.ts";
 import { assert, createAtomicFile, utf8Column } from "../../base/index.ts";
 import { repairTexts } from "../../extract/index.ts";
 import { createFilters, type FilterLists } from "../../filter/index.ts";
