@@ -142,7 +142,11 @@ function placeModel(instance: KernelInstance, kernels: BpeExports, model: BpeMod
 /** Bit of a class: normalisation might change this character or its neighbours. */
 const mayChange = 16;
 
-function placeClasses(instance: KernelInstance, kernels: BpeExports, model: BpeModel): void {
+export function placeClasses(
+  instance: KernelInstance,
+  kernels: { readonly setBpeClasses: Numeric },
+  model: Pick<BpeModel, "preTokenizer" | "normalForm">,
+): void {
   const classes = model.preTokenizer === "bloom" ? bloomClasses() : bpeClassTable().slice();
   if (model.normalForm !== undefined) markChanging(classes, model.normalForm);
   const index = new Uint16Array(classes.length >> 8);

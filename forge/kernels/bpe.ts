@@ -5,6 +5,7 @@
 import { EnvironmentError } from "../base/errors.ts";
 import type { BpeModel } from "./bpe-model.ts";
 import type { BpeEncoder, BpeTrainer, BpeTrainerOptions } from "./bpe-types.ts";
+import { createWasmBpeTrainer } from "./bpe-train-wasm.ts";
 import { createWasmBpeEncoder } from "./bpe-wasm.ts";
 import { createReferenceBpeEncoder } from "./reference/bpe-encode.ts";
 import { createReferenceBpeTrainer } from "./reference/bpe-train.ts";
@@ -12,7 +13,8 @@ import { createReferenceBpeTrainer } from "./reference/bpe-train.ts";
 export { parseTokenizerJson, type BpeModel, type BpeNormalForm } from "./bpe-model.ts";
 export type { BpeEncoder, BpeTrainer, BpeTrainerOptions, TokenColumn, TokenizerJson } from "./bpe-types.ts";
 
-export interface BpeEncoderOptions {
+/** Of encoders and trainers. */
+export interface BpeKernelOptions {
   /** @default the environment variable FORGE_KERNELS, else WebAssembly where it runs */
   readonly implementation?: "reference" | "wasm";
 }
@@ -22,7 +24,7 @@ export interface BpeEncoderOptions {
  *
  * @throws EnvironmentError when WebAssembly is forced and does not run here
  */
-export function createBpeEncoder(model: BpeModel, options: BpeEncoderOptions = {}): BpeEncoder {
+export function createBpeEncoder(model: BpeModel, options: BpeKernelOptions = {}): BpeEncoder {
   const wanted = options.implementation ?? process.env["FORGE_KERNELS"];
   if (wanted === "reference") return createReferenceBpeEncoder(model);
   const fast = createWasmBpeEncoder(model);
@@ -37,7 +39,15 @@ export function createBpeEncoder(model: BpeModel, options: BpeEncoderOptions = {
  *
  * Deterministic. Of equally frequent pairs the one whose left token has the lower id is merged first, then the one whose
  * right token has. Ids: the 256 bytes in the order of GPT-2's alphabet (0 is `!`), special tokens, merges.
+ *
+ * @throws EnvironmentError when WebAssembly is forced and does not run here
  */
-export function createBpeTrainer(options: BpeTrainerOptions): BpeTrainer {
-  return createReferenceBpeTrainer(options);
+export function createBpeTrainer(options: BpeTrainerOptions, kernel: BpeKernelOptions = {}): BpeTrainer {
+  const wanted = kernel.implementation ?? process.env["FORGE_KERNELS"];
+  if (wanted === "reference") return createReferenceBpeTrainer(options);
+  const fast = createWasmBpeTrainer(options);
+  if (fast === undefined && kernel.implementation === "wasm") {
+    throw new EnvironmentError("kernels-unavailable", "The WebAssembly trainer does not run here");
+  }
+  return fast ?? createReferenceBpeTrainer(options);
 }

@@ -4,8 +4,15 @@ import { createBpeTrainer, type BpeTrainerOptions, type TokenizerJson } from "..
 import { bytesInAlphabetOrder, toByteLevel } from "../../forge/kernels/byte-level.ts";
 import { columnOf, patterns, splitByPattern, trainingText } from "./bpe-support.ts";
 
-function train(texts: readonly string[], options: BpeTrainerOptions, batches = 1): TokenizerJson {
-  const trainer = createBpeTrainer(options);
+type Implementation = "reference" | "wasm";
+
+function train(
+  implementation: Implementation,
+  texts: readonly (string | Uint8Array)[],
+  options: BpeTrainerOptions,
+  batches = 1,
+): TokenizerJson {
+  const trainer = createBpeTrainer(options, { implementation });
   for (let i = 0; i < batches; i++) trainer.add(columnOf(texts.filter((_, at) => at % batches === i)));
   return trainer.train();
 }
@@ -50,7 +57,7 @@ function trainNaively(texts: readonly string[], merges: number, minFrequency: nu
 }
 const fresh = new Set<number>();
 
-describe("training byte-level BPE", () => {
+describe.each(["reference", "wasm"] as const)("training byte-level BPE (%s)", (implementation) => {
   it("learns the merges that counting anew each time learns", () => {
     const word = fc.string({ unit: fc.constantFrom("a", "b", "c", "é"), minLength: 1, maxLength: 12 });
     const texts = fc.array(
@@ -59,7 +66,7 @@ describe("training byte-level BPE", () => {
     );
     fc.assert(
       fc.property(texts, fc.integer({ min: 0, max: 14 }), (sample, merges) => {
-        const json = train(sample, { vocabularySize: 256 + merges, minFrequency: 2 });
+        const json = train(implementation, sample, { vocabularySize: 256 + merges, minFrequency: 2 });
         const naive = [...new Set(trainNaively(sample, merges, 2))];
         expect(json.model.merges.map((pair) => pair.join(" "))).toEqual(naive);
       }),
@@ -69,13 +76,13 @@ describe("training byte-level BPE", () => {
 
   it("does not depend on how the texts were batched, nor on their order", () => {
     const options = { vocabularySize: 400, specialTokens: ["<|end|>"], minFrequency: 1 };
-    const expected = JSON.stringify(train(trainingText, options));
-    expect(JSON.stringify(train(trainingText, options, 3))).toBe(expected);
-    expect(JSON.stringify(train(trainingText.toReversed(), options))).toBe(expected);
+    const expected = JSON.stringify(train(implementation, trainingText, options));
+    expect(JSON.stringify(train(implementation, trainingText, options, 3))).toBe(expected);
+    expect(JSON.stringify(train(implementation, trainingText.toReversed(), options))).toBe(expected);
   });
 
   it("numbers the bytes first, then the special tokens, then the merges", () => {
-    const { model, added_tokens } = train(trainingText, {
+    const { model, added_tokens } = train(implementation, trainingText, {
       vocabularySize: 300,
       specialTokens: ["<|endoftext|>", "<|pad|>"],
       minFrequency: 1,
@@ -92,14 +99,50 @@ describe("training byte-level BPE", () => {
   });
 
   it("stops where pairs become rarer than asked for", () => {
-    const { model } = train(["ab ab ab cd"], { vocabularySize: 1000, minFrequency: 3 });
+    const { model } = train(implementation, ["ab ab ab cd"], { vocabularySize: 1000, minFrequency: 3 });
     expect(model.merges).toEqual([["a", "b"]]);
-    expect(train([], { vocabularySize: 1000 }).model.merges).toEqual([]);
+    expect(train(implementation, [], { vocabularySize: 1000 }).model.merges).toEqual([]);
   });
 
   it("never merges letters into a special token", () => {
-    const { model } = train(["end end end end"], { vocabularySize: 300, specialTokens: ["end"], minFrequency: 1 });
+    const { model } = train(implementation, ["end end end end"], {
+      vocabularySize: 300,
+      specialTokens: ["end"],
+      minFrequency: 1,
+    });
     expect(model.vocab["end"]).toBe(256);
     expect(model.merges.map((pair) => pair.join(""))).not.toContain("end");
+  });
+});
+
+describe("the two trainers", () => {
+  /** Few letters and long runs: pairs overlap, and equal tokens come from several pairs. */
+  const runs = fc.string({ unit: fc.constantFrom("a", "a", "b", " ", "1", "é"), maxLength: 60 });
+  const text = fc.oneof(
+    runs.map((letters) => Buffer.from(letters)),
+    fc.string({ unit: "grapheme", maxLength: 40 }).map((letters) => Buffer.from(letters)),
+    fc.uint8Array({ maxLength: 60 }),
+  );
+  it("make the same tokenizer of any bytes", () => {
+    const texts = fc.array(text, { maxLength: 10 });
+    const options = fc.record({
+      vocabularySize: fc.integer({ min: 260, max: 400 }),
+      minFrequency: fc.integer({ min: 0, max: 4 }),
+      specialTokens: fc.constantFrom([], ["aa", "ab"], ["aab", "<|end|>", "1"]),
+    });
+    fc.assert(
+      fc.property(texts, options, fc.integer({ min: 1, max: 3 }), (sample, settings, batches) => {
+        const plain = train("reference", sample, settings);
+        expect(train("wasm", sample, settings, batches)).toEqual(plain);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("make the same tokenizer where words outgrow the first tables, blocks and chunks", () => {
+    const words = Array.from({ length: 40_000 }, (_, i) => `${(i * 2654435761) % 4294967296} w${i.toString(26)}`);
+    const sample = [words.join(" "), "x".repeat(1_100_000), "longword".repeat(20_000)];
+    const options = { vocabularySize: 1500, minFrequency: 2 };
+    expect(train("wasm", sample, options, 2)).toEqual(train("reference", sample, options));
   });
 });

@@ -245,39 +245,43 @@ function runEnd(p: usize, end: usize, kind: u32): usize {
 function encodeGpt2(start: usize, end: usize, out: usize): usize {
   let p = start;
   while (p < end) {
-    const first = load<u8>(p) as u32;
-    if (first == 0x27) {
-      const length = contractionLength(p, end);
-      if (length > 0) {
-        out = encodePreToken(p, length, out);
-        p += length;
-        continue;
-      }
-    }
-    let q = p;
-    let character = characterAt(p, end);
-    if (first == 0x20 && p + 1 < end) {
-      const next = characterAt(p + 1, end);
-      if ((next & 0xff) != 3) {
-        q = p + 1;
-        character = next;
-      }
-    }
-    const kind = character & 0xff;
-    const after = q + ((character >> 8) as usize);
-    let stop: usize;
-    if (kind == 1) stop = lettersEnd(after, end);
-    else stop = runEnd(after, end, kind);
-    if (kind == 3 && stop < end) {
-      // White space gives its last character back to what follows, where it has more than one.
-      let last = stop - 1;
-      while (last > p && (load<u8>(last) & 0xc0) == 0x80) last--;
-      if (last > p) stop = last;
-    }
+    const stop = gpt2PreTokenEnd(p, end);
     out = encodePreToken(p, stop - p, out);
     p = stop;
   }
   return out;
+}
+
+/** End of the pre-token of GPT-2's pattern that begins at p; `p < end`. */
+// @ts-ignore: decorator
+@inline
+export function gpt2PreTokenEnd(p: usize, end: usize): usize {
+  const first = load<u8>(p) as u32;
+  if (first == 0x27) {
+    const length = contractionLength(p, end);
+    if (length > 0) return p + length;
+  }
+  let q = p;
+  let character = characterAt(p, end);
+  if (first == 0x20 && p + 1 < end) {
+    const next = characterAt(p + 1, end);
+    if ((next & 0xff) != 3) {
+      q = p + 1;
+      character = next;
+    }
+  }
+  const kind = character & 0xff;
+  const after = q + ((character >> 8) as usize);
+  let stop: usize;
+  if (kind == 1) stop = lettersEnd(after, end);
+  else stop = runEnd(after, end, kind);
+  if (kind == 3 && stop < end) {
+    // White space gives its last character back to what follows, where it has more than one.
+    let last = stop - 1;
+    while (last > p && (load<u8>(last) & 0xc0) == 0x80) last--;
+    if (last > p) stop = last;
+  }
+  return stop;
 }
 
 function contractionLength(p: usize, end: usize): usize {

@@ -14,6 +14,8 @@ export {
 } from "./jsonl";
 export { loadMerges, setBpeModel } from "./bpe";
 export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";
+export { beginCounting, countPreTokens } from "./bpe-count";
+export { beginMerges, mergePair, nextPair } from "./bpe-train";
 export { segmentWords } from "./words";
 export { filterStatistics, setFilterTables } from "./filter-statistics";
 export { embedTexts, setFastText } from "./fasttext";

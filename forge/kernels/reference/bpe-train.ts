@@ -5,9 +5,9 @@
  * subword units", and the reference code to it), the next pair comes from a heap whose stale entries are corrected when
  * they surface, as in Hugging Face tokenizers' `BpeTrainer`. `bpe.ts` states the order of ties and of ids.
  */
-import { assert } from "../../base/index.ts";
-import type { BpeTrainer, BpeTrainerOptions, ByteLevelJson, TokenizerJson } from "../bpe-types.ts";
-import { bytesInAlphabetOrder, toByteLevel } from "../byte-level.ts";
+import { learnMerges, type PairMerger } from "../bpe-learn.ts";
+import type { BpeTrainer, BpeTrainerOptions } from "../bpe-types.ts";
+import { bytesInAlphabetOrder } from "../byte-level.ts";
 import type { TextColumn } from "../types.ts";
 import { splitterOf } from "./bpe-split.ts";
 import { popHeap, pushHeap } from "./heap.ts";
@@ -29,12 +29,12 @@ export function createReferenceBpeTrainer(options: BpeTrainerOptions): BpeTraine
         }
       }
     },
-    train: () => tokenizerJsonOf(options, learnMerges(countedWords(occurrences), options)),
+    train: () => learnMerges(mergerOf(countedWords(occurrences), options), options),
   };
 }
 
 /** Distinct pre-tokens as bytes, with how often each occurs. */
-export interface CountedWords {
+interface CountedWords {
   readonly values: Uint8Array;
   /** One entry more than there are words. */
   readonly offsets: Uint32Array;
@@ -47,14 +47,6 @@ function countedWords(occurrences: ReadonlyMap<string, number>): CountedWords {
   words.forEach((word, i) => (offsets[i + 1] = (offsets[i] as number) + word.length));
   const values = Buffer.from(words.join(""), "latin1");
   return { values, offsets, counts: Float64Array.from(occurrences.values()) };
-}
-
-/** A merge as ids; byte tokens are numbered by GPT-2's alphabet. */
-export interface LearnedMerge {
-  readonly left: number;
-  readonly right: number;
-  /** A new id, or that of an equal token that another pair made earlier. */
-  readonly result: number;
 }
 
 /** A pair of neighbours: how often it occurs now, and in which words it may (some are stale). */
@@ -71,46 +63,26 @@ interface Candidate {
   readonly count: number;
 }
 
-function learnMerges(words: CountedWords, options: BpeTrainerOptions): LearnedMerge[] {
-  const { vocabularySize, specialTokens = [], minFrequency = 2 } = options;
-  const firstMerge = 256 + specialTokens.length;
-  assert(vocabularySize >= firstMerge, `a vocabulary of ${vocabularySize} has no room for ${firstMerge} basic tokens`);
-
-  // Tokens as Latin-1 strings of their bytes, to see when two pairs make the same one or spell a special token.
-  const content: string[] = Array.from(bytesInAlphabetOrder, (byte) => String.fromCharCode(byte));
-  content.push(...specialTokens.map((token) => Buffer.from(token).toString("latin1")));
-  const idOf = new Map(content.map((token, id) => [token, id]));
-  const isSpecial = (id: number): boolean => id >= 256 && id < firstMerge;
-
+function mergerOf(words: CountedWords, { minFrequency = 2 }: BpeTrainerOptions): PairMerger {
   const state = startWords(words);
   const pairs = new Map<number, Pair>();
   const queue: Candidate[] = [];
   const enqueue = (pair: Pair): void => pushHeap(queue, { pair, count: pair.count }, isBefore);
   countPairs(state, pairs);
   for (const pair of pairs.values()) enqueue(pair);
-
-  const merges: LearnedMerge[] = [];
-  const merged = new Set<Pair>();
-  while (content.length < vocabularySize && queue.length > 0) {
-    const { pair, count } = popHeap(queue, isBefore);
-    if (pair.count !== count) {
-      if (pair.count > 0) enqueue(pair);
-      continue;
-    }
-    if (count < Math.max(1, minFrequency)) break;
-    const token = `${content[pair.left]}${content[pair.right]}`;
-    const result = idOf.get(token) ?? content.length;
-    // A special token must never come from text, so nothing may merge into one.
-    if (isSpecial(result)) continue;
-    if (result === content.length) {
-      content.push(token);
-      idOf.set(token, result);
-    }
-    if (!merged.has(pair)) merges.push({ left: pair.left, right: pair.right, result });
-    merged.add(pair);
-    for (const grown of mergeInWords(state, pairs, pair, result)) enqueue(grown);
-  }
-  return merges;
+  return {
+    next() {
+      while (queue.length > 0) {
+        const { pair, count } = popHeap(queue, isBefore);
+        if (pair.count === count) return count < Math.max(1, minFrequency) ? undefined : pair;
+        if (pair.count > 0) enqueue(pair);
+      }
+      return undefined;
+    },
+    merge({ left, right }, result) {
+      for (const grown of mergeInWords(state, pairs, pairOf(pairs, left, right), result)) enqueue(grown);
+    },
+  };
 }
 
 /** Most frequent first, then the lower left id, then the lower right id. */
@@ -206,43 +178,4 @@ function mergeInWords(state: WordState, pairs: Map<number, Pair>, pair: Pair, re
   }
   grown.delete(pair);
   return grown;
-}
-
-/** The file. Merges are written as pairs of strings, as tokenizers writes them since 0.20. */
-export function tokenizerJsonOf(options: BpeTrainerOptions, merges: readonly LearnedMerge[]): TokenizerJson {
-  const { specialTokens = [] } = options;
-  const content: string[] = Array.from(bytesInAlphabetOrder, (byte) => toByteLevel(Uint8Array.of(byte)));
-  content.push(...specialTokens);
-  for (const { left, right, result } of merges) content[result] = `${content[left]}${content[right]}`;
-  const byteLevel: ByteLevelJson = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map((token, i) => ({
-      id: 256 + i,
-      content: token,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
-    decoder: byteLevel,
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(content.map((token, id) => [token, id])),
-      merges: merges.map(({ left, right }) => [content[left] as string, content[right] as string]),
-    },
-  };
 }
