@@ -5,7 +5,7 @@
  * as typed arrays, without an object or a string for each, and so that a reader can fetch a range of one column.
  */
 import { open, type FileHandle } from "node:fs/promises";
-import { DataError, wrapFileError } from "./errors.ts";
+import { assert, DataError, wrapFileError } from "./errors.ts";
 import { createAtomicFile, type FileDigest } from "./files.ts";
 
 const magic = "FORGECOL";
@@ -14,6 +14,13 @@ const alignment = 8;
 const arrayTypes = { u8: Uint8Array, u32: Uint32Array, f32: Float32Array, f64: Float64Array } as const;
 type ArrayTypeName = keyof typeof arrayTypes;
 export type Column = Uint8Array | Uint32Array | Float32Array | Float64Array;
+
+/** A column that is made while it is written; its length must be known before. */
+export interface StreamedColumn {
+  readonly type: ArrayTypeName;
+  readonly length: number;
+  readonly chunks: AsyncIterable<Column>;
+}
 
 interface ColumnEntry {
   readonly name: string;
@@ -35,7 +42,7 @@ interface Header {
 export async function writeColumns(
   path: string,
   kind: string,
-  columns: Readonly<Record<string, Column>>,
+  columns: Readonly<Record<string, Column | StreamedColumn>>,
   meta: Readonly<Record<string, number | string>> = {},
 ): Promise<FileDigest> {
   const entries = Object.entries(columns);
@@ -51,9 +58,14 @@ export async function writeColumns(
   json.copy(start, magic.length + 4);
   await using file = await createAtomicFile(path);
   await file.write(start);
-  for (const [, column] of entries) {
-    await file.write(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
-    const padding = align(column.byteLength) - column.byteLength;
+  for (const [name, column] of entries) {
+    const expected = column.length * arrayTypes[typeOf(column)].BYTES_PER_ELEMENT;
+    const position = file.bytes;
+    for await (const chunk of "chunks" in column ? column.chunks : [column]) {
+      await file.write(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    }
+    assert(file.bytes - position === expected, `${name} of ${path} has as many values as announced`);
+    const padding = align(expected) - expected;
     if (padding > 0) await file.write(new Uint8Array(padding));
   }
   return await file.commit();
@@ -154,7 +166,8 @@ async function readExactly(handle: FileHandle, target: Uint8Array, position: num
   }
 }
 
-function typeOf(column: Column): ArrayTypeName {
+function typeOf(column: Column | StreamedColumn): ArrayTypeName {
+  if ("chunks" in column) return column.type;
   if (column instanceof Uint32Array) return "u32";
   if (column instanceof Float32Array) return "f32";
   return column instanceof Float64Array ? "f64" : "u8";

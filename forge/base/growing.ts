@@ -6,6 +6,8 @@ export interface GrowingUint32 {
   append(values: Uint32Array): void;
   /** The values so far, as a view that later pushes do not move. */
   finish(): Uint32Array;
+  /** Forgets the values but keeps the memory, so views taken before are overwritten. */
+  clear(): GrowingUint32;
 }
 
 export function growingUint32(capacity = 1024): GrowingUint32 {
@@ -17,9 +19,13 @@ export function growingUint32(capacity = 1024): GrowingUint32 {
     larger.set(values);
     values = larger;
   };
-  return {
+  const self: GrowingUint32 = {
     get length() {
       return length;
+    },
+    clear() {
+      length = 0;
+      return self;
     },
     push(value) {
       reserve(1);
@@ -32,4 +38,5 @@ export function growingUint32(capacity = 1024): GrowingUint32 {
     },
     finish: () => values.subarray(0, length),
   };
+  return self;
 }

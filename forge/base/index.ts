@@ -10,6 +10,7 @@ export * from "./lock.ts";
 export * from "./probe.ts";
 export * from "./radix.ts";
 export * from "./random.ts";
+export * from "./sorted-runs.ts";
 export * from "./text-edits.ts";
 export * from "./suggest.ts";
 export * from "./worker-pool.ts";

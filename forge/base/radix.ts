@@ -46,20 +46,14 @@ export function sortRows(keys: readonly Uint32Array[], rows?: Uint32Array): Uint
   return from;
 }
 
-/** Calls `visit` for each run `[start, end)` of `sorted` whose rows have equal keys and that is longer than one. */
-export function forEachGroup(
-  keys: readonly Uint32Array[],
-  sorted: Uint32Array,
-  visit: (start: number, end: number) => void,
-): void {
-  let start = 0;
-  for (let i = 1; i <= sorted.length; i++) {
-    if (i < sorted.length && equalKeys(keys, sorted[start] as number, sorted[i] as number)) continue;
-    if (i - start > 1) visit(start, i);
-    start = i;
+/** Index of the first of some ascending values that is not below `wanted`. */
+export function lowerBound(values: Uint32Array, wanted: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] as number) < wanted) low = middle + 1;
+    else high = middle;
   }
-}
-
-function equalKeys(keys: readonly Uint32Array[], a: number, b: number): boolean {
-  return keys.every((key) => key[a] === key[b]);
+  return low;
 }

@@ -7,6 +7,7 @@ import type { Utf8Column } from "./arrow.ts";
 import { openColumns, writeColumns } from "./column-file.ts";
 import { assert } from "./errors.ts";
 import type { FileDigest } from "./files.ts";
+import { lowerBound } from "./radix.ts";
 
 export const textEditsKind = "text-edits-1";
 export const turnedAwayKind = "turned-away-1";
@@ -111,16 +112,4 @@ export function applyTextEdits(column: Utf8Column, firstRow: number, edits: Text
     offsets[row + 1] = written;
   }
   return { values: values.subarray(0, written), offsets, length: column.length };
-}
-
-/** Index of the first value that is not below `wanted`. */
-function lowerBound(values: Uint32Array, wanted: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((values[middle] as number) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -2,7 +2,16 @@
  * Who stays: documents are walked in keep order, and one is removed if and only if it has a verified pair with a
  * document that is kept, which it names with their Jaccard. So chains (A like B, B like C, A unlike C) lose only B.
  */
-import { formatId, idBytes, openColumns, sortRows, writeColumns } from "../base/index.ts";
+import {
+  formatId,
+  growingUint32,
+  idBytes,
+  mergeRuns,
+  openColumns,
+  sortRows,
+  writeColumns,
+  type ColumnFile,
+} from "../base/index.ts";
 import { documentKind, survivorKind } from "./exact.ts";
 import { candidateKind } from "./near.ts";
 import {
@@ -17,83 +26,183 @@ import {
 import { inputPath, outputPath } from "./work.ts";
 import { verifiedKind } from "./verify.ts";
 
-export const choiceKind = "dedup-choice-1";
-export const decisionKind = "dedup-decisions-1";
+export const fateKind = "dedup-fates-1";
+export const decisionKind = "dedup-decisions-2";
 
-/** Chooses among all survivors. Of several kept partners a removed document names the one most like it. */
+/**
+ * Chooses among all survivors and writes what became of each partition's. Of several kept partners a removed document
+ * names the one most like it, of equals the first in keep order.
+ *
+ * Inputs: the documents, the partitions' survivors, then, with near matching, the candidates and the groups' verified
+ * pairs. Memory: 8 bytes a survivor and 16 for each one removed.
+ */
 export async function choose(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
+  const { partitions, config, signal } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
-  const copies = await documents.u32("copies");
-  const total = copies.length;
-  const keptBy = Uint32Array.from({ length: total }, (_, document) => document);
-  const jaccardWith = new Float64Array(total).fill(1);
-  const pairs = await loadVerified(task, context);
-  // By the later document, so that every earlier one is decided when it is asked.
-  for (const pair of sortRows([pairs.second, pairs.first])) {
-    const a = pairs.first[pair] as number;
-    const b = pairs.second[pair] as number;
-    if (keptBy[a] !== a) continue;
-    const jaccard = pairs.jaccard[pair] as number;
-    if (keptBy[b] !== b && jaccard <= (jaccardWith[b] as number)) continue;
-    keptBy[b] = a;
-    jaccardWith[b] = jaccard;
+  const [existing = 0] = await documents.u32("existing");
+  const clusterSize = (await documents.u32("copies")).map((copies) => copies + 1);
+  const total = clusterSize.length;
+  const survivors = partitions.map((_, i) => inputPath(task, 1 + i, context));
+  const rest = task.inputs
+    .slice(1 + partitions.length)
+    .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
+  const removed = await removeNear(config.near ? rest.slice(1) : [], total, existing, signal);
+  for (const [index, document] of removed.documents.entries()) {
+    const partner = removed.partners[index] as number;
+    clusterSize[partner] = (clusterSize[partner] as number) + (clusterSize[document] as number);
   }
-  const clusterSize = new Uint32Array(total);
-  keptBy.forEach((kept, document) => {
-    clusterSize[kept] = (clusterSize[kept] as number) + 1 + (copies[document] as number);
-  });
-  const kept = keptBy.reduce((sum, by, document) => sum + (by === document ? 1 : 0), 0);
-  const unresolved = await countUnresolved(task, context, keptBy);
-  const digest = await writeColumns(outputPath(task, 0, context), choiceKind, {
-    keptBy,
-    jaccard: jaccardWith,
-    clusterSize,
-  });
-  return { outputs: [digest], counts: { survivors: total, kept, near: total - kept, unresolved } };
+  const near = removed.documents.length;
+  const unresolved = config.near ? await countUnresolved(rest[0] as string, total, removed.slotOf) : 0;
+  const outputs: DedupTaskResult["outputs"][number][] = [];
+  for (const [index, path] of survivors.entries()) {
+    signal?.throwIfAborted();
+    await using file = await openColumns(path, survivorKind);
+    const dense = await file.u32("dense");
+    const partner = await file.u32("partner");
+    const rows = dense.length;
+    const keptBy = new Uint32Array(rows).fill(noDocument);
+    const jaccard = new Float64Array(rows).fill(1);
+    const sizes = new Uint32Array(rows);
+    for (let row = 0; row < rows; row++) {
+      // A copy shares the fate of what it copies.
+      const own = dense[row] as number;
+      const survivor = own === noDocument ? (partner[row] as number) : own;
+      const slot = removed.slotOf[survivor] as number;
+      if (slot === noDocument) {
+        if (own === noDocument) keptBy[row] = survivor;
+        else sizes[row] = clusterSize[own] as number;
+      } else {
+        keptBy[row] = removed.partners[slot] as number;
+        jaccard[row] = removed.jaccard[slot] as number;
+      }
+    }
+    outputs.push(
+      await writeColumns(outputPath(task, index, context), fateKind, { keptBy, jaccard, clusterSize: sizes }),
+    );
+  }
+  return { outputs, counts: { survivors: total, kept: total - near, near, unresolved } };
+}
+
+interface RemovedDocuments {
+  /** For each document its index in the lists below; `noDocument` when it is kept. */
+  readonly slotOf: Uint32Array;
+  /** Ascending. */
+  readonly documents: Uint32Array;
+  readonly partners: Uint32Array;
+  readonly jaccard: Float64Array;
+}
+
+async function removeNear(
+  verified: readonly string[],
+  total: number,
+  existing: number,
+  signal: AbortSignal | undefined,
+): Promise<RemovedDocuments> {
+  const slotOf = new Uint32Array(total).fill(noDocument);
+  const documents = growingUint32();
+  const partners = growingUint32();
+  const words = growingUint32();
+  const float = new Float64Array(1);
+  const halves = new Uint32Array(float.buffer);
+  let jaccardBest = 0;
+  // By the later document, so that every earlier one is decided when it is asked.
+  for await (const { columns, order } of mergeRuns(verified, verifiedKind, "pairs", { signal })) {
+    const [later, earlier, low, high] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+    for (const at of order) {
+      const document = later[at] as number;
+      const partner = earlier[at] as number;
+      if (document < existing || slotOf[partner] !== noDocument) continue;
+      halves[0] = low[at] as number;
+      halves[1] = high[at] as number;
+      const jaccard = float[0] as number;
+      const slot = slotOf[document] as number;
+      if (slot === noDocument) {
+        slotOf[document] = documents.length;
+        documents.push(document);
+        partners.push(partner);
+        words.push(halves[0]);
+        words.push(halves[1]);
+        jaccardBest = jaccard;
+      } else if (jaccard > jaccardBest) {
+        // Its pairs follow one another, so it is the last one.
+        partners.finish()[slot] = partner;
+        words.finish().set(halves, 2 * slot);
+        jaccardBest = jaccard;
+      }
+    }
+  }
+  const jaccard = new Float64Array(words.finish().slice().buffer);
+  return { slotOf, documents: documents.finish(), partners: partners.finish(), jaccard };
 }
 
 /** The fate of each document of a partition, row by row: see `readDecisions`. */
 export async function decide(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   await using survivors = await openColumns(inputPath(task, 0, context), survivorKind);
   await using documents = await openColumns(inputPath(task, 1, context), documentKind);
-  await using choice = await openColumns(inputPath(task, 2, context), choiceKind);
+  await using fates = await openColumns(inputPath(task, 2, context), fateKind);
   const dense = await survivors.u32("dense");
   const partner = await survivors.u32("partner");
   const reason = await survivors.u8("reason");
-  const ids = await documents.u8("id");
-  const keptBy = await choice.u32("keptBy");
-  const similarity = await choice.f64("jaccard");
-  const sizes = await choice.u32("clusterSize");
+  const keptBy = await fates.u32("keptBy");
+  const jaccard = await fates.f64("jaccard");
+  const clusterSize = await fates.u32("clusterSize");
   const rows = dense.length;
-  const partnerIds = new Uint8Array(rows * idBytes);
-  const jaccard = new Float64Array(rows).fill(Number.NaN);
-  const clusterSize = new Uint32Array(rows);
-  const counts = { documents: rows, kept: 0, exact: 0, normalForm: 0, near: 0 };
+  const counts = { documents: rows, kept: 0, url: 0, exact: 0, normalForm: 0, near: 0 };
   for (let row = 0; row < rows; row++) {
-    const own = dense[row] as number;
-    if (own !== noDocument && keptBy[own] === own) {
-      clusterSize[row] = sizes[own] as number;
+    const kept = keptBy[row] as number;
+    if (kept === noDocument) {
+      jaccard[row] = Number.NaN;
       counts.kept++;
       continue;
     }
-    // A copy shares the fate of what it copies: its text has the same n-grams, so the same Jaccard holds.
-    const survivor = own === noDocument ? (partner[row] as number) : own;
-    const kept = keptBy[survivor] as number;
-    if (kept !== survivor) reason[row] = reasonCode.near;
-    jaccard[row] = similarity[survivor] as number;
-    partnerIds.set(ids.subarray(kept * idBytes, (kept + 1) * idBytes), row * idBytes);
-    if (reason[row] === reasonCode.exact) counts.exact++;
-    else if (reason[row] === reasonCode.normalForm) counts.normalForm++;
-    else counts.near++;
+    const survivor = dense[row] === noDocument ? (partner[row] as number) : (dense[row] as number);
+    if (reason[row] === reasonCode.url) {
+      // The same page at another time: how alike the texts are was not measured.
+      jaccard[row] = Number.NaN;
+    } else if (kept !== survivor) {
+      // The text of a copy has the same n-grams as what it copies, so the same Jaccard holds.
+      reason[row] = reasonCode.near;
+    }
+    counts[reasonNames[reason[row] as number] ?? "near"]++;
   }
+  const [existing = 0] = await documents.u32("existing");
   const digest = await writeColumns(outputPath(task, 0, context), decisionKind, {
     id: await survivors.u8("id"),
     reason,
-    partner: partnerIds,
+    partner: await partnerIds(documents, keptBy),
+    fromExisting: Uint8Array.from(keptBy, (kept) => (kept < existing ? 1 : 0)),
     jaccard,
     clusterSize,
   });
   return { outputs: [digest], counts };
+}
+
+const reasonNames: Readonly<Record<number, "url" | "exact" | "normalForm" | "near">> = {
+  [reasonCode.url]: "url",
+  [reasonCode.exact]: "exact",
+  [reasonCode.normalForm]: "normalForm",
+  [reasonCode.near]: "near",
+};
+
+/** Ids of the rows' partners; neighbours in keep order are read together. */
+async function partnerIds(documents: ColumnFile, keptBy: Uint32Array): Promise<Uint8Array> {
+  const pageRows = 256;
+  const total = documents.length("copies");
+  const ids = new Uint8Array(keptBy.length * idBytes);
+  let page: Uint8Array = new Uint8Array();
+  let pageStart = -1;
+  for (const row of sortRows([keptBy])) {
+    const kept = keptBy[row] as number;
+    if (kept === noDocument) break;
+    const start = kept - (kept % pageRows);
+    if (start !== pageStart) {
+      page = await documents.u8("id", start * idBytes, Math.min(total, start + pageRows) * idBytes);
+      pageStart = start;
+    }
+    const at = (kept - start) * idBytes;
+    ids.set(page.subarray(at, at + idBytes), row * idBytes);
+  }
+  return ids;
 }
 
 /** The fates of a partition's documents; row `i` is the partition's row `i`. */
@@ -105,7 +214,9 @@ export interface Decisions {
   reason(row: number): DedupReason | undefined;
   /** Id of the kept document that a removed one duplicates. */
   partner(row: number): string | undefined;
-  /** True Jaccard with the partner, 1 for equal texts; undefined when kept. */
+  /** The partner belongs to the existing corpus that was deduplicated against. */
+  fromExisting(row: number): boolean;
+  /** True Jaccard with the partner, 1 for equal texts; undefined when kept or removed for its URL. */
   jaccard(row: number): number | undefined;
   /** Documents that a kept one stands for, itself included; 0 when removed. */
   clusterSize(row: number): number;
@@ -121,6 +232,7 @@ export async function readDecisions(path: string): Promise<Decisions> {
   const ids = await file.u8("id");
   const reasons = await file.u8("reason");
   const partners = await file.u8("partner");
+  const fromExisting = await file.u8("fromExisting");
   const jaccards = await file.f64("jaccard");
   const sizes = await file.u32("clusterSize");
   const removed = (row: number): boolean => reasons[row] !== reasonCode.kept;
@@ -129,48 +241,20 @@ export async function readDecisions(path: string): Promise<Decisions> {
     id: (row) => formatId(ids, row),
     reason: (row) => (removed(row) ? dedupReasons[(reasons[row] as number) - 1] : undefined),
     partner: (row) => (removed(row) ? formatId(partners, row) : undefined),
-    jaccard: (row) => (removed(row) ? jaccards[row] : undefined),
+    fromExisting: (row) => fromExisting[row] === 1,
+    jaccard: (row) => (Number.isNaN(jaccards[row]) ? undefined : jaccards[row]),
     clusterSize: (row) => sizes[row] as number,
   };
 }
 
-interface VerifiedPairs {
-  readonly first: Uint32Array;
-  readonly second: Uint32Array;
-  readonly jaccard: Float64Array;
-}
-
-/** Inputs after the documents and the candidates are the groups' verified pairs. */
-async function loadVerified(task: DedupTask, context: DedupContext): Promise<VerifiedPairs> {
-  const parts: VerifiedPairs[] = [];
-  for (let input = 2; input < task.inputs.length; input++) {
-    await using file = await openColumns(inputPath(task, input, context), verifiedKind);
-    parts.push({
-      first: await file.u32("first"),
-      second: await file.u32("second"),
-      jaccard: await file.f64("jaccard"),
-    });
-  }
-  const length = parts.reduce((sum, part) => sum + part.first.length, 0);
-  const all = {
-    first: new Uint32Array(length),
-    second: new Uint32Array(length),
-    jaccard: new Float64Array(length),
-  };
-  let offset = 0;
-  for (const part of parts) {
-    all.first.set(part.first, offset);
-    all.second.set(part.second, offset);
-    all.jaccard.set(part.jaccard, offset);
-    offset += part.first.length;
-  }
-  return all;
-}
-
 /** Kept documents that share a bucket with an earlier one they were never compared with in it. */
-async function countUnresolved(task: DedupTask, context: DedupContext, keptBy: Uint32Array): Promise<number> {
-  if (task.inputs.length < 2) return 0;
-  await using candidates = await openColumns(inputPath(task, 1, context), candidateKind);
-  const flags = await candidates.u8("unresolved");
-  return flags.reduce((sum, flag, document) => sum + (flag === 1 && keptBy[document] === document ? 1 : 0), 0);
+async function countUnresolved(path: string, total: number, slotOf: Uint32Array): Promise<number> {
+  await using candidates = await openColumns(path, candidateKind);
+  const bits = await candidates.u8("unresolved");
+  let count = 0;
+  for (let document = 0; document < total; document++) {
+    const isUnresolved = (((bits[document >>> 3] as number) >>> (document & 7)) & 1) === 1;
+    if (isUnresolved && slotOf[document] === noDocument) count++;
+  }
+  return count;
 }

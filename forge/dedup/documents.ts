@@ -1,5 +1,5 @@
 /** Documents picked by row, and their keys as words to sort by. */
-import { idBytes } from "../base/index.ts";
+import { idBytes, type GrowingUint32 } from "../base/index.ts";
 import type { TextColumn } from "../kernels/types.ts";
 
 /** The texts of some rows, copied into a column of their own. */
@@ -15,11 +15,31 @@ export function pickTexts(column: TextColumn, rows: readonly number[]): TextColu
   return { values, offsets, length: rows.length };
 }
 
-/** Columns of 32-bit words from 16-byte keys; big-endian words order as the bytes do. */
-export function wordColumns(keys: Uint8Array): [Uint32Array, Uint32Array, Uint32Array, Uint32Array] {
+/** Bytes of each text. */
+export function textLengths({ offsets, length }: TextColumn): Uint32Array {
+  return Uint32Array.from({ length }, (_, row) => (offsets[row + 1] as number) - (offsets[row] as number));
+}
+
+/**
+ * Appends 16-byte keys as four columns of words; big-endian words order as the bytes do.
+ *
+ * @param scope mixed into every key, so that keys of different scopes are never equal; 0 leaves them as they are
+ */
+export function appendKeyWords(target: readonly GrowingUint32[], keys: Uint8Array, scope = 0): void {
   const rows = keys.byteLength / idBytes;
   const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
-  const word = (index: number): Uint32Array =>
-    Uint32Array.from({ length: rows }, (_, row) => view.getUint32(row * idBytes + index * 4));
-  return [word(0), word(1), word(2), word(3)];
+  for (const [index, column] of target.entries()) {
+    const mixed = mixScope(scope, index);
+    column.append(
+      Uint32Array.from({ length: rows }, (_, row) => (view.getUint32(row * idBytes + index * 4) ^ mixed) >>> 0),
+    );
+  }
+}
+
+/** A word that differs between scopes; 0 for scope 0. */
+export function mixScope(scope: number, index: number): number {
+  if (scope === 0) return 0;
+  let word = Math.imul(scope + index * 0x9e37_79b9, 0x85eb_ca6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2_ae35);
+  return (word ^ (word >>> 16)) >>> 0;
 }

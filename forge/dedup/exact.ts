@@ -1,237 +1,215 @@
 /**
- * Exact copies, found before anything is signed: equal bytes first, then equal normal forms.
+ * Copies, found before anything is signed: equal URLs where asked for, then equal bytes, then equal normal forms.
  *
  * Most duplicates of the web end here, and they would be hubs of the near matching later. What survives gets dense ids
- * in keep order, so that from here on "comes first in keep order" is "has the smaller number".
+ * in keep order, so that from here on "comes first in keep order" is "has the smaller number". Everything is sorted
+ * outside memory (base/sorted-runs.ts); what stays in it are numbers, 17 bytes a document.
  */
-import { signalPrefix } from "../../schemas/record/document.ts";
 import {
   DataError,
-  forEachGroup,
   formatId,
+  growingUint32,
   idBytes,
-  idColumn,
+  mergeRuns,
   openColumns,
-  signalColumn,
-  sortRows,
-  utf8Column,
   writeColumns,
+  type ColumnFile,
+  type SortedBlock,
 } from "../base/index.ts";
-import { wordColumns } from "./documents.ts";
+import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./fingerprint.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, outputPath, partitionOf } from "./work.ts";
+import { inputPath, outputPath } from "./work.ts";
 
-export const fingerprintKind = "dedup-fingerprints-1";
 export const survivorKind = "dedup-survivors-1";
-export const documentKind = "dedup-documents-1";
-
-/** Keys and keep order of a partition's documents, row by row. */
-export async function fingerprint(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { config, kernels, signal } = context;
-  const partition = partitionOf(task, context);
-  const ids: Uint8Array[] = [];
-  const exact: Uint8Array[] = [];
-  const normal: Uint8Array[] = [];
-  const bytes: Uint32Array[] = [];
-  const quality: Float32Array[] = [];
-  let documents = 0;
-  for await (const batch of partition.open()) {
-    signal?.throwIfAborted();
-    const column = utf8Column(batch, "text", partition.key);
-    const { offsets, length } = column;
-    ids.push(idColumn(batch, partition.key, documents));
-    // Copied: a kernel may reuse the memory that its result lies in.
-    exact.push(kernels.hashTexts(column).slice());
-    if (config.normalForm) normal.push(kernels.hashTexts(kernels.normalizeForDedup(column)).slice());
-    bytes.push(Uint32Array.from({ length }, (_, i) => (offsets[i + 1] as number) - (offsets[i] as number)));
-    if (config.quality !== undefined) {
-      quality.push(signalColumn(batch, `${signalPrefix}${config.quality}`, partition.key));
-    }
-    documents += length;
-  }
-  const digest = await writeColumns(
-    outputPath(task, 0, context),
-    fingerprintKind,
-    {
-      id: concatBytes(ids),
-      exact: concatBytes(exact),
-      normal: concatBytes(normal),
-      bytes: concat(Uint32Array, bytes),
-      quality: concat(Float32Array, quality),
-    },
-    { documents, sourceRank: partition.sourceRank },
-  );
-  return { outputs: [digest], counts: { documents } };
-}
+export const documentKind = "dedup-documents-2";
 
 /**
- * Resolves exact copies over all partitions and numbers the survivors in keep order: source rank, quality, length, id.
+ * Resolves copies over all partitions and numbers the survivors in keep order.
  *
- * Memory: about 150 bytes a document.
+ * Inputs are the partitions' ids, then their keys; outputs the documents, then the partitions' survivors.
  *
  * @throws DataError `document-id-repeated` when two documents have the same id
  */
 export async function resolveExact(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const all = await loadFingerprints(task, context);
-  const order = keepOrder(all);
-  // For each row the row that it copies (itself when kept), and why.
-  const original = Uint32Array.from({ length: all.documents }, (_, row) => row);
-  const reason = new Uint8Array(all.documents);
-  removeCopies(all.exact, order, original, reason, reasonCode.exact);
-  if (context.config.normalForm) {
-    const left = order.filter((row) => original[row] === row);
-    removeCopies(all.normal, left, original, reason, reasonCode.normalForm);
-  }
-  const denseOf = new Uint32Array(all.documents).fill(noDocument);
-  const survivors = order.filter((row) => original[row] === row);
-  survivors.forEach((row, dense) => {
-    denseOf[row] = dense;
-  });
+  const { partitions, signal, config } = context;
+  const idPaths = partitions.map((_, i) => inputPath(task, i, context));
+  const keyPaths = partitions.map((_, i) => inputPath(task, partitions.length + i, context));
+  const sizes = await Promise.all(idPaths.map(async (path) => await lengthOf(path)));
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  await refuseRepeatedIds(
+    keyPaths.filter((_, i) => partitions[i]?.existing === undefined),
+    context,
+  );
 
-  const copies = new Uint32Array(survivors.length);
-  const partner = new Uint32Array(all.documents).fill(noDocument);
-  const counts = { documents: all.documents, survivors: survivors.length, exact: 0, normalForm: 0 };
-  for (let row = 0; row < all.documents; row++) {
-    let kept = row;
+  const rankOf = await rankDocuments(keyPaths, starts, total, signal);
+  const existing = sizes.reduce((sum, size, i) => sum + (partitions[i]?.existing === undefined ? 0 : size), 0);
+  // For each rank the rank that it copies (its own when kept), and why.
+  const original = Uint32Array.from({ length: total }, (_, rank) => rank);
+  const reason = new Uint8Array(total);
+  for (const relation of copyRelations(config)) {
+    await removeCopies(relation, { keyPaths, starts, rankOf, original, reason, existing, signal });
+  }
+
+  const denseOf = new Uint32Array(total).fill(noDocument);
+  let survivors = 0;
+  for (let rank = 0; rank < total; rank++) if (original[rank] === rank) denseOf[rank] = survivors++;
+  const counts = { documents: total, survivors, existing, url: 0, exact: 0, normalForm: 0 };
+  const copies = new Uint32Array(survivors);
+  for (let rank = 0; rank < total; rank++) {
+    let kept = rank;
     // A copy of a copy: the reason is the weaker of the two relations, for it must hold to the one that is kept.
     while (original[kept] !== kept) {
-      reason[row] = Math.max(reason[row] as number, reason[kept] as number);
+      reason[rank] = weaker(reason[rank] as number, reason[kept] as number);
       kept = original[kept] as number;
     }
-    if (kept === row) continue;
+    original[rank] = kept;
+    if (kept === rank) continue;
     const dense = denseOf[kept] as number;
-    partner[row] = dense;
     copies[dense] = (copies[dense] as number) + 1;
-    if (reason[row] === reasonCode.exact) counts.exact++;
-    else counts.normalForm++;
+    counts[copyReasons[reason[rank] as number] ?? "exact"]++;
   }
 
-  const ids = new Uint8Array(survivors.length * idBytes);
-  survivors.forEach((row, dense) => ids.set(all.ids.subarray(row * idBytes, (row + 1) * idBytes), dense * idBytes));
-  const outputs = [await writeColumns(outputPath(task, 0, context), documentKind, { id: ids, copies })];
-  for (const [index, start] of all.starts.entries()) {
-    const end = all.starts[index + 1] ?? all.documents;
+  const outputs = [
+    await writeColumns(outputPath(task, 0, context), documentKind, {
+      id: { type: "u8", length: survivors * idBytes, chunks: survivingIds(keyPaths, denseOf, signal) },
+      copies,
+      existing: Uint32Array.of(denseBelow(denseOf, existing)),
+    }),
+  ];
+  for (const [index, start] of starts.entries()) {
+    signal?.throwIfAborted();
+    await using ids: ColumnFile = await openColumns(idPaths[index] as string, fingerprintKind);
+    const ranks = rankOf.subarray(start, start + (sizes[index] as number));
     outputs.push(
       await writeColumns(outputPath(task, index + 1, context), survivorKind, {
-        dense: denseOf.subarray(start, end),
-        reason: reason.subarray(start, end),
-        partner: partner.subarray(start, end),
-        id: all.ids.subarray(start * idBytes, end * idBytes),
+        dense: ranks.map((rank) => denseOf[rank] as number),
+        reason: Uint8Array.from(ranks, (rank) => reason[rank] as number),
+        partner: ranks.map((rank) =>
+          original[rank] === rank ? noDocument : (denseOf[original[rank] as number] as number),
+        ),
+        id: await ids.u8("id"),
       }),
     );
   }
   return { outputs, counts };
 }
 
-interface Fingerprints {
-  readonly documents: number;
-  /** First row of each partition. */
-  readonly starts: readonly number[];
-  readonly ids: Uint8Array;
-  readonly idWords: readonly Uint32Array[];
-  readonly exact: readonly Uint32Array[];
-  readonly normal: readonly Uint32Array[];
-  readonly bytes: Uint32Array;
-  readonly quality: Float32Array;
-  readonly sourceRank: Uint32Array;
+const copyReasons: Readonly<Record<number, CopyRelation>> = {
+  [reasonCode.url]: "url",
+  [reasonCode.exact]: "exact",
+  [reasonCode.normalForm]: "normalForm",
+};
+
+/** Of two relations the one that holds between the ends of a chain of both: sharing a URL says least. */
+function weaker(a: number, b: number): number {
+  if (a === reasonCode.url || b === reasonCode.url) return reasonCode.url;
+  return Math.max(a, b);
 }
 
-async function loadFingerprints(task: DedupTask, context: DedupContext): Promise<Fingerprints> {
-  const ids: Uint8Array[] = [];
-  const exact: Uint8Array[] = [];
-  const normal: Uint8Array[] = [];
-  const bytes: Uint32Array[] = [];
-  const quality: Float32Array[] = [];
-  const ranks: Uint32Array[] = [];
-  const starts: number[] = [];
-  let documents = 0;
-  for (const index of task.inputs.keys()) {
-    context.signal?.throwIfAborted();
-    await using file = await openColumns(inputPath(task, index, context), fingerprintKind);
-    const rows = file.length("bytes");
-    ids.push(await file.u8("id"));
-    exact.push(await file.u8("exact"));
-    normal.push(await file.u8("normal"));
-    bytes.push(await file.u32("bytes"));
-    quality.push(await file.f32("quality"));
-    ranks.push(new Uint32Array(rows).fill(Number(file.meta["sourceRank"])));
-    starts.push(documents);
-    documents += rows;
-  }
-  const allIds = concatBytes(ids);
-  const idWords = wordColumns(allIds);
-  const byId = sortRows(idWords);
-  forEachGroup(idWords, byId, (start) => {
-    const row = byId[start] as number;
-    throw new DataError("document-id-repeated", `Two documents have the id ${formatId(allIds, row)}`, {
-      column: "id",
-      sample: formatId(allIds, row),
-    });
-  });
-  return {
-    documents,
-    starts,
-    ids: allIds,
-    idWords,
-    exact: wordColumns(concatBytes(exact)),
-    normal: wordColumns(concatBytes(normal)),
-    bytes: concat(Uint32Array, bytes),
-    quality: concat(Float32Array, quality),
-    sourceRank: concat(Uint32Array, ranks),
-  };
+async function lengthOf(path: string): Promise<number> {
+  await using file = await openColumns(path, fingerprintKind);
+  return file.length("id") / idBytes;
 }
 
-/** Rows in keep order, the best first: a total order, since ids are unique. */
-function keepOrder(all: Fingerprints): Uint32Array {
-  const descending = all.bytes.map((bytes) => ~bytes >>> 0);
-  const quality = all.quality.length === 0 ? [] : [descendingKey(all.quality)];
-  return sortRows([all.sourceRank, ...quality, descending, ...all.idWords]);
-}
-
-/** Unsigned keys that ascend as the floats descend; NaN comes last. */
-function descendingKey(values: Float32Array): Uint32Array {
-  const words = new Uint32Array(values.slice().buffer);
-  return words.map((word, i) => {
-    const value = values[i] as number;
-    if (Number.isNaN(value)) return 0xffff_ffff;
-    // IEEE floats order as signed magnitudes; -0 equals 0.
-    const bits = value === 0 ? 0 : word;
-    const ascending = bits >>> 31 === 1 ? ~bits >>> 0 : (bits | 0x8000_0000) >>> 0;
-    return ~ascending >>> 0;
-  });
-}
-
-function removeCopies(
-  keys: readonly Uint32Array[],
-  rowsInKeepOrder: Uint32Array,
-  original: Uint32Array,
-  reason: Uint8Array,
-  code: number,
-): void {
-  // The sort is stable, so each group begins with its first document in keep order.
-  const sorted = sortRows(keys, rowsInKeepOrder);
-  forEachGroup(keys, sorted, (start, end) => {
-    for (let i = start + 1; i < end; i++) {
-      const row = sorted[i] as number;
-      original[row] = sorted[start] as number;
-      reason[row] = code;
+async function refuseRepeatedIds(paths: readonly string[], { signal }: DedupContext): Promise<void> {
+  let last: readonly number[] = [];
+  for await (const { columns, order } of mergeRuns(paths, keyKind, "id", { signal })) {
+    for (const row of order) {
+      const id = columns.slice(0, 4).map((column) => column[row] as number);
+      if (id.every((word, i) => word === last[i])) {
+        const bytes = Buffer.alloc(idBytes);
+        for (const [i, word] of id.entries()) bytes.writeUInt32BE(word, i * 4);
+        const sample = formatId(bytes, 0);
+        throw new DataError("document-id-repeated", `Two documents have the id ${sample}`, { column: "id", sample });
+      }
+      last = id;
     }
-  });
-}
-
-function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  return concat(Uint8Array, parts);
-}
-
-function concat<T extends Uint8Array | Uint32Array | Float32Array>(
-  type: new (length: number) => T,
-  parts: readonly T[],
-): T {
-  const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
   }
-  return whole;
+}
+
+/** Number of each document (partition by partition, row by row) in keep order. */
+async function rankDocuments(
+  paths: readonly string[],
+  starts: readonly number[],
+  total: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  const rankOf = new Uint32Array(total);
+  let rank = 0;
+  for await (const { columns, file, order } of mergeRuns(paths, keyKind, "keep", { signal })) {
+    const rows = columns.at(-1) as Uint32Array;
+    for (const at of order) rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] = rank++;
+  }
+  return rankOf;
+}
+
+interface Copies {
+  readonly keyPaths: readonly string[];
+  readonly starts: readonly number[];
+  readonly rankOf: Uint32Array;
+  readonly original: Uint32Array;
+  readonly reason: Uint8Array;
+  /** Ranks below it belong to an existing corpus: never removed. */
+  readonly existing: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Of all documents with one key that are left, the first in keep order stays. */
+async function removeCopies(relation: CopyRelation, all: Copies): Promise<void> {
+  const { keyPaths, starts, rankOf, original, reason, existing, signal } = all;
+  // A group may go on in the next block.
+  let ranks = growingUint32();
+  let last: readonly number[] = [];
+  const close = (): void => {
+    if (ranks.length < 2) return;
+    const group = ranks.finish();
+    let first = group[0] as number;
+    for (const rank of group) if (rank < first) first = rank;
+    for (const rank of group) {
+      if (rank === first || rank < existing) continue;
+      original[rank] = first;
+      reason[rank] = reasonCode[relation];
+    }
+  };
+  for await (const { columns, file, order } of mergeRuns(keyPaths, keyKind, relation, { signal })) {
+    const [w0, w1, w2, w3, rows] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+    for (const at of order) {
+      const rank = rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] as number;
+      if (original[rank] !== rank) continue;
+      if (last[0] !== w0[at] || last[1] !== w1[at] || last[2] !== w2[at] || last[3] !== w3[at]) {
+        close();
+        last = [w0[at] as number, w1[at] as number, w2[at] as number, w3[at] as number];
+        if (ranks.length > 0) ranks = ranks.length > 1024 ? growingUint32() : ranks.clear();
+      }
+      ranks.push(rank);
+    }
+  }
+  close();
+}
+
+/** Ids of the survivors in keep order, block by block. */
+async function* survivingIds(
+  paths: readonly string[],
+  denseOf: Uint32Array,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let rank = 0;
+  for await (const block of mergeRuns(paths, keyKind, "keep", { signal })) yield idsOf(block);
+
+  function idsOf({ columns, order }: SortedBlock): Uint8Array {
+    const words = columns.slice(-5, -1);
+    const bytes = Buffer.alloc(order.length * idBytes);
+    let length = 0;
+    for (const at of order) {
+      if (denseOf[rank++] === noDocument) continue;
+      for (const word of words) length = bytes.writeUInt32BE(word[at] as number, length);
+    }
+    return bytes.subarray(0, length);
+  }
+}
+
+/** How many documents of lower rank survive. */
+function denseBelow(denseOf: Uint32Array, rank: number): number {
+  return denseOf.subarray(0, rank).reduce((sum, dense) => sum + (dense === noDocument ? 0 : 1), 0);
 }

@@ -4,7 +4,7 @@
  * `planDedup` lists the tasks, `runDedupTask` runs one, `readDecisions` reads the fate of a partition's documents.
  */
 export { readDecisions, type Decisions } from "./choose.ts";
-export { decisionsPath, planDedup, runDedupTask } from "./tasks.ts";
+export { decisionsPath, planDedup, runDedupTask, settingsOf } from "./tasks.ts";
 export {
   dedupReasons,
   dedupStages,

@@ -1,17 +1,32 @@
 /**
  * Candidates for near duplicates: MinHash band keys, sorted, and within a bucket a bounded number of comparisons.
  *
- * A candidate is only a pair worth looking at; nothing is removed because of a shared bucket. See `verify.ts`.
+ * A candidate is only a pair worth looking at; nothing is removed because of a shared bucket. See `verify.ts`. Keys and
+ * pairs are sorted outside memory, so a band needs a block of rows however many documents there are.
  */
-import { forEachGroup, growingUint32, openColumns, sortRows, utf8Column, writeColumns } from "../base/index.ts";
-import { pickTexts } from "./documents.ts";
+import {
+  createRunFile,
+  growingUint32,
+  mergeRuns,
+  openColumns,
+  utf8Column,
+  writeColumns,
+  type RunFileWriter,
+} from "../base/index.ts";
+import { mixScope, pickTexts } from "./documents.ts";
 import { documentKind, survivorKind } from "./exact.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
-export const signatureKind = "dedup-band-keys-1";
-export const pairKind = "dedup-pairs-1";
-export const candidateKind = "dedup-candidates-1";
+/** A section for each band: key (two words), dense id. */
+export const signatureKind = "dedup-band-keys-2";
+/** Sections `pairs` (first, second in keep order) and `unresolved` (dense id). */
+export const pairKind = "dedup-pairs-2";
+export const candidateKind = "dedup-candidates-2";
+export const groupKind = "dedup-groups-1";
+
+/** Rows gathered before they are sorted and written as a run. */
+const runRows = 1 << 19;
 
 /** Band keys of a partition's surviving documents; those shorter than an n-gram have none. */
 export async function sign(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
@@ -20,8 +35,10 @@ export async function sign(task: DedupTask, context: DedupContext): Promise<Dedu
   const partition = partitionOf(task, context);
   await using survivors = await openColumns(inputPath(task, 0, context), survivorKind);
   const denseOf = await survivors.u32("dense");
+  const scope = [mixScope(partition.scope, 0), mixScope(partition.scope, 1)] as const;
   const dense = growingUint32();
-  const keys = Array.from({ length: bands }, () => growingUint32());
+  const high = Array.from({ length: bands }, () => growingUint32());
+  const low = Array.from({ length: bands }, () => growingUint32());
   let firstRow = 0;
   for await (const batch of partition.open()) {
     signal?.throwIfAborted();
@@ -32,138 +49,139 @@ export async function sign(task: DedupTask, context: DedupContext): Promise<Dedu
     for (const [i, row] of picked.entries()) {
       if (shingleCounts[i] === 0) continue;
       dense.push(denseOf[firstRow + row] as number);
-      for (const [band, column] of keys.entries()) {
+      for (let band = 0; band < bands; band++) {
         const position = 2 * (i * bands + band);
-        column.push(batchKeys[position] as number);
-        column.push(batchKeys[position + 1] as number);
+        low[band]?.push(((batchKeys[position] as number) ^ scope[0]) >>> 0);
+        high[band]?.push(((batchKeys[position + 1] as number) ^ scope[1]) >>> 0);
       }
     }
     firstRow += batch.numRows;
   }
-  const columns = keys.map((column, band) => [`band${band}`, column.finish()] as const);
-  const digest = await writeColumns(outputPath(task, 0, context), signatureKind, {
-    dense: dense.finish(),
-    ...Object.fromEntries(columns),
-  });
-  return { outputs: [digest], counts: { signed: dense.length } };
+  await using runs = await createRunFile(outputPath(task, 0, context), signatureKind);
+  for (const [band, column] of high.entries()) {
+    await runs.append(bandSection(band), [column.finish(), low[band]?.finish() ?? new Uint32Array(), dense.finish()]);
+  }
+  return { outputs: [await runs.commit()], counts: { signed: dense.length } };
 }
 
 /**
  * Pairs of documents that share a bucket of one band. Within a bucket each document is compared with its first
  * `leaders` documents in keep order; what was left uncompared, or exceeded the band's budget, is named as unresolved.
- *
- * Memory: 24 bytes a document, and the pairs.
+ * Documents of an existing corpus are not compared with each other: both stay.
  */
 export async function match(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { leaders, maxPairsPerBand } = context.config;
+  const { config, signal } = context;
+  const { leaders, maxPairsPerBand } = config;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
-  const total = documents.length("copies");
-  const low = new Uint32Array(total);
-  const high = new Uint32Array(total);
-  const signed = new Uint8Array(total);
-  for (let input = 1; input < task.inputs.length; input++) {
-    await using file = await openColumns(inputPath(task, input, context), signatureKind);
-    const dense = await file.u32("dense");
-    const keys = await file.u32(`band${task.part}`);
-    dense.forEach((document, i) => {
-      low[document] = keys[2 * i] as number;
-      high[document] = keys[2 * i + 1] as number;
-      signed[document] = 1;
-    });
-  }
-  const rows = Uint32Array.from({ length: total }, (_, document) => document).filter((document) => signed[document]);
-  const sorted = sortRows([high, low], rows);
-  const first = growingUint32();
-  const second = growingUint32();
-  const unresolved = growingUint32();
-  let buckets = 0;
-  let largestBucket = 0;
-  forEachGroup([high, low], sorted, (start, end) => {
-    buckets++;
-    largestBucket = Math.max(largestBucket, end - start);
-    for (let i = start + 1; i < end; i++) {
-      const document = sorted[i] as number;
-      const wanted = Math.min(i - start, leaders);
-      const possible = Math.min(wanted, maxPairsPerBand - first.length);
-      for (let leader = start; leader < start + possible; leader++) {
-        first.push(sorted[leader] as number);
-        second.push(document);
+  const [existing = 0] = await documents.u32("existing");
+  const signatures = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
+  await using runs = await createRunFile(outputPath(task, 0, context), pairKind);
+  const pairs = spill(runs, "pairs", 2);
+  const unresolved = spill(runs, "unresolved", 1);
+  const counts = { pairs: 0, buckets: 0, largestBucket: 0 };
+  // The bucket that is being read; it may go on in the next block.
+  const firsts = new Uint32Array(leaders);
+  let size = 0;
+  let bucketHigh = 0;
+  let bucketLow = 0;
+  for await (const { columns, order } of mergeRuns(signatures, signatureKind, bandSection(task.part ?? 0), {
+    signal,
+  })) {
+    const [high, low, dense] = columns as [Uint32Array, Uint32Array, Uint32Array];
+    for (const at of order) {
+      const document = dense[at] as number;
+      if (size === 0 || high[at] !== bucketHigh || low[at] !== bucketLow) {
+        bucketHigh = high[at] as number;
+        bucketLow = low[at] as number;
+        firsts[0] = document;
+        size = 1;
+        continue;
       }
-      if (possible < i - start) unresolved.push(document);
+      if (size === 1) counts.buckets++;
+      if (document >= existing) {
+        const possible = Math.min(size, leaders, maxPairsPerBand - counts.pairs);
+        for (let leader = 0; leader < possible; leader++) pairs.push(firsts[leader] as number, document);
+        counts.pairs += possible;
+        if (possible < size) unresolved.push(document);
+        if (pairs.isFull()) await pairs.flush();
+        if (unresolved.isFull()) await unresolved.flush();
+      }
+      if (size < leaders) firsts[size] = document;
+      size++;
+      counts.largestBucket = Math.max(counts.largestBucket, size);
     }
-  });
-  const digest = await writeColumns(outputPath(task, 0, context), pairKind, {
-    first: first.finish(),
-    second: second.finish(),
-    unresolved: unresolved.finish().toSorted(),
-  });
-  return { outputs: [digest], counts: { pairs: first.length, buckets, largestBucket } };
+  }
+  await pairs.flush();
+  await unresolved.flush();
+  return { outputs: [await runs.commit()], counts };
 }
 
 /**
- * The distinct pairs of all bands, ordered by component so that a verification group touches few texts, and cut into
- * groups of about equally many pairs.
+ * The distinct pairs of all bands, ordered by component so that a verification group touches few texts, and for each
+ * partition the group of its documents. Memory: 4 bytes and a bit for each document.
  */
 export async function unite(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { verifyGroups } = context.config;
+  const { partitions, config, signal } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const total = documents.length("copies");
-  const unresolved = new Uint8Array(total);
-  let pairs: Pairs = { first: new Uint32Array(), second: new Uint32Array() };
-  for (let input = 1; input < task.inputs.length; input++) {
-    context.signal?.throwIfAborted();
-    await using file = await openColumns(inputPath(task, input, context), pairKind);
-    // Band by band: alike documents share many bands, so the distinct pairs are few.
-    pairs = distinctPairs(pairs, { first: await file.u32("first"), second: await file.u32("second") });
-    for (const document of await file.u32("unresolved")) unresolved[document] = 1;
+  const survivors = partitions.map((_, i) => inputPath(task, i + 1, context));
+  const bands = task.inputs
+    .slice(1 + partitions.length)
+    .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
+  const groups = verificationGroups(partitions.length, config);
+  const parent = await uniteComponents(bands, total, signal);
+
+  // Groups of whole components: their pairs, distinct and ascending.
+  const outputs = [await writeUnresolved(task, context, bands, total)];
+  const writers: Spill[] = [];
+  const files: RunFileWriter[] = [];
+  let pairs = 0;
+  try {
+    for (let group = 0; group < groups; group++) {
+      const file = await createRunFile(outputPath(task, 1 + group, context), pairKind);
+      files.push(file);
+      writers.push(spill(file, "pairs", 2, Math.max(1024, Math.floor(runRows / groups))));
+    }
+    let lastFirst = noDocument;
+    let lastSecond = noDocument;
+    for await (const { columns, order } of mergeRuns(bands, pairKind, "pairs", { signal })) {
+      const [first, second] = columns as [Uint32Array, Uint32Array];
+      for (const at of order) {
+        // Alike documents share many bands.
+        if (first[at] === lastFirst && second[at] === lastSecond) continue;
+        lastFirst = first[at] as number;
+        lastSecond = second[at] as number;
+        const writer = writers[groupOf(parent[lastFirst] as number, groups)] as Spill;
+        writer.push(lastFirst, lastSecond);
+        if (writer.isFull()) await writer.flush();
+        pairs++;
+      }
+    }
+    for (const [group, file] of files.entries()) {
+      await writers[group]?.flush();
+      outputs.push(await file.commit());
+    }
+  } finally {
+    for (const file of files) await file[Symbol.asyncDispose]();
   }
-  const { first, second } = pairs;
-  const component = components(first, second, total);
-  const componentOfPair = first.map((document) => component[document] as number);
-  // Stable: within a component the pairs stay in ascending order.
-  const order = sortRows([componentOfPair]);
-  const isCandidate = new Uint8Array(total);
-  for (const document of first) isCandidate[document] = 1;
-  for (const document of second) isCandidate[document] = 1;
-  const groupOffsets = Uint32Array.from({ length: verifyGroups + 1 }, (_, group) =>
-    Math.floor((group * order.length) / verifyGroups),
-  );
-  const digest = await writeColumns(outputPath(task, 0, context), candidateKind, {
-    first: order.map((pair) => first[pair] as number),
-    second: order.map((pair) => second[pair] as number),
-    groupOffsets,
-    isCandidate,
-    unresolved,
-  });
-  return {
-    outputs: [digest],
-    counts: { pairs: order.length, candidates: isCandidate.reduce((sum, one) => sum + one, 0) },
-  };
+
+  let candidates = 0;
+  for (const [index, path] of survivors.entries()) {
+    await using file = await openColumns(path, survivorKind);
+    const dense = await file.u32("dense");
+    const group = dense.map((document) => {
+      const root = document === noDocument ? noDocument : (parent[document] as number);
+      return root === noDocument ? noDocument : groupOf(root, groups);
+    });
+    candidates += group.reduce((sum, one) => sum + (one === noDocument ? 0 : 1), 0);
+    outputs.push(await writeColumns(outputPath(task, 1 + groups + index, context), groupKind, { group }));
+  }
+  return { outputs, counts: { pairs, candidates } };
 }
 
-interface Pairs {
-  readonly first: Uint32Array;
-  readonly second: Uint32Array;
-}
-
-/** The union of two lists of pairs, ascending by first, then second. */
-function distinctPairs(a: Pairs, b: Pairs): Pairs {
-  const length = a.first.length + b.first.length;
-  const first = new Uint32Array(length);
-  const second = new Uint32Array(length);
-  first.set(a.first);
-  first.set(b.first, a.first.length);
-  second.set(a.second);
-  second.set(b.second, a.second.length);
-  const sorted = sortRows([first, second]);
-  let distinct = 0;
-  for (const pair of sorted) {
-    const last = distinct === 0 ? undefined : (sorted[distinct - 1] as number);
-    if (last !== undefined && first[pair] === first[last] && second[pair] === second[last]) continue;
-    sorted[distinct++] = pair;
-  }
-  const rows = sorted.subarray(0, distinct);
-  return { first: rows.map((pair) => first[pair] as number), second: rows.map((pair) => second[pair] as number) };
+/** Parts of the verification: by the config, or as many as the input asks for. */
+export function verificationGroups(partitions: number, { verifyGroups }: DedupContext["config"]): number {
+  return verifyGroups ?? 4 + Math.floor(partitions / 16);
 }
 
 /** Numbers of the batch's rows (from 0) whose documents survived. */
@@ -175,9 +193,41 @@ export function survivingRows(denseOf: Uint32Array, firstRow: number, rows: numb
   return picked;
 }
 
-/** Union-find with path halving: for each document the smallest document that it is connected with. */
-function components(first: Uint32Array, second: Uint32Array, total: number): Uint32Array {
-  const parent = Uint32Array.from({ length: total }, (_, document) => document);
+function bandSection(band: number): string {
+  return `band${band}`;
+}
+
+/** Components are spread by a hash: neighbours in keep order come from one source and may be alike in size. */
+function groupOf(root: number, groups: number): number {
+  return (((Math.imul(root, 0x9e37_79b1) >>> 0) / 2 ** 32) * groups) | 0;
+}
+
+/** One bit a document: it shares a bucket with an earlier one that it was never compared with in it. */
+async function writeUnresolved(
+  task: DedupTask,
+  context: DedupContext,
+  bands: readonly string[],
+  total: number,
+): Promise<DedupTaskResult["outputs"][number]> {
+  const unresolved = new Uint8Array(Math.ceil(total / 8));
+  for await (const { columns } of mergeRuns(bands, pairKind, "unresolved", { signal: context.signal })) {
+    for (const document of columns[0] as Uint32Array) {
+      unresolved[document >>> 3] = (unresolved[document >>> 3] as number) | (1 << (document & 7));
+    }
+  }
+  return await writeColumns(outputPath(task, 0, context), candidateKind, { unresolved });
+}
+
+/**
+ * Union-find with path halving: for each document the smallest document that it is connected with, `noDocument` for
+ * one without a pair.
+ */
+async function uniteComponents(
+  bands: readonly string[],
+  total: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  const parent = new Uint32Array(total).fill(noDocument);
   const find = (document: number): number => {
     let root = document;
     while (parent[root] !== root) {
@@ -186,12 +236,47 @@ function components(first: Uint32Array, second: Uint32Array, total: number): Uin
     }
     return root;
   };
-  for (let pair = 0; pair < first.length; pair++) {
-    const a = find(first[pair] as number);
-    const b = find(second[pair] as number);
-    // The smaller becomes the root, so the result does not depend on the order of the pairs.
-    if (a < b) parent[b] = a;
-    else parent[a] = b;
+  for await (const { columns } of mergeRuns(bands, pairKind, "pairs", { signal })) {
+    const [first, second] = columns as [Uint32Array, Uint32Array];
+    for (let pair = 0; pair < first.length; pair++) {
+      const one = first[pair] as number;
+      const other = second[pair] as number;
+      if (parent[one] === noDocument) parent[one] = one;
+      if (parent[other] === noDocument) parent[other] = other;
+      const a = find(one);
+      const b = find(other);
+      // The smaller becomes the root, so the result does not depend on the order of the pairs.
+      if (a < b) parent[b] = a;
+      else parent[a] = b;
+    }
   }
-  return parent.map((_, document) => find(document));
+  for (let document = 0; document < total; document++) {
+    if (parent[document] !== noDocument) parent[document] = find(document);
+  }
+  return parent;
+}
+
+/** Rows on their way into a run file. */
+interface Spill {
+  push(...words: readonly number[]): void;
+  isFull(): boolean;
+  /** Writes what is there as a run. */
+  flush(): Promise<void>;
+}
+
+function spill(runs: RunFileWriter, section: string, width: number, rows = runRows): Spill {
+  const columns = Array.from({ length: width }, () => growingUint32());
+  return {
+    push(...words) {
+      for (let word = 0; word < width; word++) columns[word]?.push(words[word] as number);
+    },
+    isFull: () => (columns[0]?.length ?? 0) >= rows,
+    async flush() {
+      await runs.append(
+        section,
+        columns.map((column) => column.finish()),
+      );
+      for (const column of columns) column.clear();
+    },
+  };
 }

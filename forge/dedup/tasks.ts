@@ -6,8 +6,9 @@
  */
 import type { DedupConfig } from "../../schemas/config/dedup.ts";
 import { choose, decide } from "./choose.ts";
-import { fingerprint, resolveExact } from "./exact.ts";
-import { match, sign, unite } from "./near.ts";
+import { resolveExact } from "./exact.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { match, sign, unite, verificationGroups } from "./near.ts";
 import type { DedupContext, DedupStage, DedupStageName, DedupTask, DedupTaskResult } from "./types.ts";
 import { gather, verify } from "./verify.ts";
 
@@ -15,58 +16,82 @@ import { gather, verify } from "./verify.ts";
 export function planDedup(partitions: number, config: DedupConfig): readonly DedupStage[] {
   const indices = [...Array(partitions).keys()];
   const documents = "dedup/documents.col";
-  const candidates = "dedup/candidates.col";
-  const choice = "dedup/choice.col";
-  const survivors = indices.map((i) => `dedup/survivors/${number(i)}.col`);
-  const fingerprints = indices.map((i) => `dedup/fingerprints/${number(i)}.col`);
-  const shingles = indices.map((i) => `dedup/shingles/${number(i)}.col`);
-  const signatures = indices.map((i) => `dedup/signatures/${number(i)}.col`);
+  const unresolved = "dedup/unresolved.col";
+  const perPartition = (folder: string, extension = "col"): string[] =>
+    indices.map((i) => `dedup/${folder}/${number(i)}.${extension}`);
+  const ids = perPartition("ids");
+  const keys = perPartition("keys", "run");
+  const survivors = perPartition("survivors");
+  const signatures = perPartition("signatures", "run");
+  const groupsOf = perPartition("groups");
+  const shingles = perPartition("shingles");
+  const fates = perPartition("fates");
   const bands = [...Array(config.bands).keys()];
-  const groups = [...Array(config.verifyGroups).keys()];
-  const verified = groups.map((group) => `dedup/verified/${number(group)}.col`);
-  const pairs = bands.map((band) => `dedup/pairs/${number(band)}.col`);
+  const groups = [...Array(verificationGroups(partitions, config)).keys()];
+  const pairs = bands.map((band) => `dedup/pairs/${number(band)}.run`);
+  const candidates = groups.map((group) => `dedup/candidates/${number(group)}.run`);
+  const verified = groups.map((group) => `dedup/verified/${number(group)}.run`);
 
   const forPartitions = (
     name: DedupStageName,
-    outputs: readonly string[],
+    outputs: readonly (readonly string[])[],
     inputs: (index: number) => readonly string[],
   ): DedupStage => ({
     name,
-    tasks: indices.map((i) => task(name, i, { partition: i, inputs: inputs(i), outputs: [outputs[i] as string] })),
+    tasks: indices.map((i) =>
+      task(name, i, { partition: i, inputs: inputs(i), outputs: outputs.map((paths) => paths[i] as string) }),
+    ),
   });
   const single = (name: DedupStageName, inputs: readonly string[], outputs: readonly string[]): DedupStage => ({
     name,
     tasks: [task(name, 0, { inputs, outputs })],
   });
   const near: readonly DedupStage[] = [
-    forPartitions("sign", signatures, (i) => [survivors[i] as string]),
+    forPartitions("sign", [signatures], (i) => [survivors[i] as string]),
     {
       name: "match",
       tasks: bands.map((band) =>
         task("match", band, { part: band, inputs: [documents, ...signatures], outputs: [pairs[band] as string] }),
       ),
     },
-    single("candidates", [documents, ...pairs], [candidates]),
-    forPartitions("gather", shingles, (i) => [survivors[i] as string, candidates]),
+    single("candidates", [documents, ...survivors, ...pairs], [unresolved, ...candidates, ...groupsOf]),
+    forPartitions("gather", [shingles], (i) => [survivors[i] as string, groupsOf[i] as string]),
     {
       name: "verify",
       tasks: groups.map((group) =>
         task("verify", group, {
           part: group,
-          inputs: [candidates, ...shingles],
+          inputs: [candidates[group] as string, ...shingles],
           outputs: [verified[group] as string],
         }),
       ),
     },
   ];
   return [
-    forPartitions("fingerprint", fingerprints, () => []),
-    single("exact", fingerprints, [documents, ...survivors]),
+    forPartitions("fingerprint", [ids, keys], () => []),
+    single("exact", [...ids, ...keys], [documents, ...survivors]),
     ...(config.near ? near : []),
-    single("choose", [documents, ...(config.near ? [candidates, ...verified] : [])], [choice]),
-    forPartitions("decide", indices.map(decisionsPath), (i) => [survivors[i] as string, documents, choice]),
+    single("choose", [documents, ...survivors, ...(config.near ? [unresolved, ...verified] : [])], fates),
+    forPartitions("decide", [indices.map(decisionsPath)], (i) => [
+      survivors[i] as string,
+      documents,
+      fates[i] as string,
+    ]),
   ];
 }
+
+/** Settings that decide what a stage writes: a change of others must not redo it. */
+export const settingsOf: Readonly<Record<DedupStageName, readonly (keyof DedupConfig)[]>> = {
+  fingerprint: ["keep", "quality", "url", "normalForm"],
+  exact: ["url", "normalForm"],
+  sign: ["shingleWords", "bands", "rows", "seed"],
+  match: ["leaders", "maxPairsPerBand"],
+  candidates: ["verifyGroups"],
+  gather: ["shingleWords", "verifyGroups"],
+  verify: ["threshold"],
+  choose: ["near"],
+  decide: [],
+};
 
 /** Path of a partition's decisions, relative to the work folder. */
 export function decisionsPath(partition: number): string {

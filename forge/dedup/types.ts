@@ -7,14 +7,18 @@ import type { TextKernels } from "../kernels/index.ts";
 /**
  * A part of the documents, as an earlier stage left it. It must yield the same rows in the same order every time.
  *
- * Batches need the columns `id` (32 hex digits, unique in the corpus) and `text`, both Utf8, and the quality signal
- * when the config names one. How documents are spread over partitions never changes the result.
+ * Batches need the columns `id` (32 hex digits, unique in the corpus) and `text`, both Utf8, and what the config makes
+ * use of: the quality signal, `url`, `date`. How documents are spread over partitions never changes the result.
  */
 export interface DedupPartition {
   /** Name for messages, e.g. the file that holds it. */
   readonly key: string;
   /** Rank of its source: documents of lower rank are kept first. */
   readonly sourceRank: number;
+  /** Only documents of one scope are compared; 0 for all when there is but one. */
+  readonly scope: number;
+  /** Of an existing corpus, its name: such documents come first in keep order, and none of them is removed. */
+  readonly existing?: string;
   open(): AsyncIterable<RecordBatch>;
 }
 
@@ -76,11 +80,11 @@ export interface DedupTaskResult {
 }
 
 /** Why a document was removed; each holds between it and the kept document that it names. */
-export const dedupReasons = ["exact-duplicate", "same-normal-form", "near-duplicate"] as const;
+export const dedupReasons = ["same-url", "exact-duplicate", "same-normal-form", "near-duplicate"] as const;
 export type DedupReason = (typeof dedupReasons)[number];
 
 /** Stored reasons: 0 is a kept document, `i + 1` is `dedupReasons[i]`. */
-export const reasonCode = { kept: 0, exact: 1, normalForm: 2, near: 3 } as const;
+export const reasonCode = { kept: 0, url: 1, exact: 2, normalForm: 3, near: 4 } as const;
 
 /** No document: stands where a dense id could. */
 export const noDocument = 0xffff_ffff;

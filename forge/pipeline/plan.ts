@@ -7,7 +7,7 @@
  */
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
-import { planDedup, type DedupStage, type DedupTask } from "../dedup/index.ts";
+import { planDedup, settingsOf, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
@@ -16,7 +16,7 @@ import type { IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 2, dedup: 1, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
+const versions = { ingest: 2, dedup: 2, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;
@@ -141,12 +141,21 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
 
 function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Stage): readonly Stage[] {
   const keyOfFile = new Map<string, string>();
-  const ranks = inputs.splits.map((split) => config.sources.findIndex((source) => source.name === split.source));
+  const scopes = scopesOf(config);
+  const partitions = inputs.splits.map((split) => {
+    const sourceRank = config.sources.findIndex((source) => source.name === split.source);
+    return { sourceRank, scope: scopes[sourceRank] ?? 0 };
+  });
   const toDraft = (task: DedupTask): Draft => {
-    const input: DedupInput = { task, config: config.dedup, ranks };
+    const input: DedupInput = { task, config: config.dedup, partitions };
+    const matters = {
+      task,
+      config: Object.fromEntries(settingsOf[task.stage].map((name) => [name, config.dedup[name]])),
+      partition: task.partition === null ? null : partitions[task.partition],
+    };
     const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
     if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
-    return draft(task.name, input, needs);
+    return { ...draft(task.name, input, needs), matters };
   };
   return planDedup(inputs.splits.length, config.dedup).map((stage: DedupStage) => {
     const made = makeStage(stage.name, dedupSummaries[stage.name], versions.dedup, stage.tasks.map(toDraft));
@@ -157,9 +166,16 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
   });
 }
 
+/** For each source the scope in which its documents are compared, as a number. */
+function scopesOf({ sources, dedup }: CorpusConfig): readonly number[] {
+  if (dedup.scope === "global") return sources.map(() => 0);
+  const names = sources.map(({ name, snapshot }) => (dedup.scope === "snapshot" ? (snapshot ?? name) : name));
+  return names.map((name) => names.indexOf(name) + 1);
+}
+
 const dedupSummaries = {
   fingerprint: "hash every document",
-  exact: "find exact copies",
+  exact: "find exact copies and number the others in keep order",
   sign: "sign documents with MinHash",
   match: "find candidates for near duplicates",
   candidates: "collect candidate pairs",

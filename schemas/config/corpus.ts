@@ -79,6 +79,11 @@ export const sourceConfigSchema = z
     filtersByLanguage: filtersByLanguageSchema
       .optional()
       .describe("Filters of this source for single languages, by code; see the corpus' `filtersByLanguage`."),
+    snapshot: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Crawl that the source belongs to, for `dedup.scope: snapshot`; without it the source's name."),
     license: z.string().optional().describe("Licence of the source, for the card."),
     description: z.string().optional().describe("What the source is, one sentence for the card."),
   })

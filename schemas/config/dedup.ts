@@ -1,11 +1,38 @@
 /**
- * Deduplication: what counts as a copy, and how much work may be spent on finding near ones.
+ * Deduplication: what counts as a copy, which copy stays, and how much work may be spent on finding near ones.
  *
  * Defaults are FineWeb's (word 5-grams, 14 bands of 8 rows) with Dolma 3's verification at a true Jaccard of 0.80.
  */
 import { z } from "zod";
 
+export const dedupScopes = ["global", "snapshot", "source"] as const;
+export type DedupScope = (typeof dedupScopes)[number];
+
 export const dedupConfigSchema = z.strictObject({
+  keep: z
+    .enum(["first", "newest"])
+    .default("first")
+    .describe(
+      "Which of several copies stays. `first`: of the earlier source, then of better quality, then the longer, then of " +
+        "the smaller id. `newest`: of the later ISO 8601 date first (those without one come last), then as before.",
+    ),
+  quality: z
+    .string()
+    .optional()
+    .describe("Signal whose larger value is kept first; without it length decides after the source's rank."),
+  scope: z
+    .enum(dedupScopes)
+    .default("global")
+    .describe(
+      "Documents are compared within the whole corpus, within a snapshot (`snapshot` of a source) or within a source.",
+    ),
+  url: z
+    .boolean()
+    .default(false)
+    .describe(
+      "First of all keep one document of each URL, normalised: scheme and host in lower case, no default port, no " +
+        "fragment, no slash at the end, no `utm_*` parameter, the others sorted.",
+    ),
   normalForm: z
     .boolean()
     .default(true)
@@ -19,10 +46,6 @@ export const dedupConfigSchema = z.strictObject({
   rows: z.int().min(1).max(64).default(8).describe("MinHash values of a band; more rows make bands stricter."),
   threshold: z.number().min(0).max(1).default(0.8).describe("True Jaccard of n-grams from which two are duplicates."),
   seed: z.int().min(0).max(0xffff_ffff).default(1).describe("Seed of the MinHash permutations."),
-  quality: z
-    .string()
-    .optional()
-    .describe("Signal whose larger value is kept first; without it length decides after the source's rank."),
   leaders: z
     .int()
     .min(1)
@@ -34,6 +57,11 @@ export const dedupConfigSchema = z.strictObject({
     .min(1)
     .default(50_000_000)
     .describe("Candidate pairs of one band; documents beyond it are kept and counted as unresolved."),
-  verifyGroups: z.int().min(1).max(65_536).default(4).describe("Parts into which the verification is cut."),
+  verifyGroups: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .optional()
+    .describe("Parts into which the verification is cut; without it 4, and one more for each 16 parts of the input."),
 });
 export type DedupConfig = z.infer<typeof dedupConfigSchema>;

@@ -25,6 +25,11 @@ export interface TestDocument {
   readonly text: string;
   readonly sourceRank?: number;
   readonly quality?: number;
+  readonly url?: string;
+  readonly date?: string;
+  readonly scope?: number;
+  /** Name of the existing corpus that it belongs to. */
+  readonly existing?: string;
 }
 
 export interface Fate {
@@ -39,7 +44,7 @@ export function idOf(...parts: readonly (string | number)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
-/** Partitions of given documents; each needs documents of one source rank. */
+/** Partitions of given documents; each needs documents of one source rank, scope and corpus. */
 export function partitionsOf(
   parts: readonly (readonly TestDocument[])[],
   options: { readonly batchRows?: number } = {},
@@ -48,6 +53,8 @@ export function partitionsOf(
   return parts.map((documents, index) => ({
     key: `part-${index}`,
     sourceRank: documents[0]?.sourceRank ?? 0,
+    scope: documents[0]?.scope ?? 0,
+    ...(documents[0]?.existing !== undefined && { existing: documents[0].existing }),
     async *open() {
       for (let start = 0; start < documents.length; start += batchRows) {
         yield batchOf(documents.slice(start, start + batchRows));
@@ -61,6 +68,14 @@ export function batchOf(documents: readonly TestDocument[]): RecordBatch {
   const table = new Table({
     id: texts(documents.map(({ id }) => id)),
     text: texts(documents.map(({ text }) => text)),
+    url: vectorFromArray(
+      documents.map(({ url }) => url ?? null),
+      new Utf8(),
+    ),
+    date: vectorFromArray(
+      documents.map(({ date }) => date ?? null),
+      new Utf8(),
+    ),
     signal_quality: vectorFromArray(
       documents.map(({ quality }) => quality ?? null),
       new Float64(),

@@ -8,10 +8,10 @@ import { partitionFiles, workFolder } from "../layout.ts";
 import type { DedupInput } from "./inputs.ts";
 
 export async function dedup(input: DedupInput, context: TaskContext): Promise<TaskOutcome> {
-  const { task, config, ranks } = input;
-  const partitions = ranks.map((sourceRank, partition) => {
+  const { task, config } = input;
+  const partitions = input.partitions.map(({ sourceRank, scope }, partition) => {
     const { documents } = partitionFiles(partition);
-    return { key: documents, sourceRank, open: () => readBatches(join(context.folder, documents)) };
+    return { key: documents, sourceRank, scope, open: () => readBatches(join(context.folder, documents)) };
   });
   const done = await runDedupTask(task, {
     folder: join(context.folder, workFolder),

@@ -7,8 +7,13 @@ import type { Revision } from "../layout.ts";
 export interface DedupInput {
   readonly task: DedupTask;
   readonly config: DedupConfig;
-  /** Rank of each partition's source. */
-  readonly ranks: readonly number[];
+  readonly partitions: readonly DedupPartitionInput[];
+}
+
+/** What deduplication needs to know of a partition; see `DedupPartition`. */
+export interface DedupPartitionInput {
+  readonly sourceRank: number;
+  readonly scope: number;
 }
 
 export interface TokenizerInput {

@@ -35,7 +35,7 @@ export interface RemovedRow {
   readonly row: number;
   readonly stage: string;
   readonly reason: string;
-  /** Duplicates: the kept document and the true Jaccard with it. */
+  /** Duplicates: the kept document, and the true Jaccard with it (null where only the URL is the same). */
   readonly partner: string | null;
   readonly jaccard: number | null;
   /** The measured value that missed a limit. */
@@ -71,7 +71,7 @@ export async function* decidedBatches(
       } else if (reason !== undefined) {
         const partner = decisions.partner(start + row);
         assert(partner !== undefined, "a removed document names its partner");
-        const jaccard = decisions.jaccard(start + row) ?? 1;
+        const jaccard = decisions.jaccard(start + row) ?? null;
         removed.push({ row, stage: "dedup", reason, partner, jaccard, value: null });
       }
     }
