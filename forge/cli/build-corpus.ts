@@ -2,13 +2,13 @@
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
-import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { Plan } from "../../schemas/run/plan.ts";
 import { UsageError } from "../base/index.ts";
 import { standardOptions, type CommandInput, type CommandResult, type CommandSpec } from "../console/command.ts";
 import { formatConfig, loadConfig, type LoadedConfig } from "../console/config.ts";
 import { localExecutor } from "../execute/index.ts";
 import { buildCorpus, planBuild } from "../pipeline/index.ts";
+import { describeOutput, megabytes } from "./describe-corpus.ts";
 
 export const spec: CommandSpec = {
   name: "build-corpus",
@@ -98,24 +98,4 @@ function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
     ...stages,
     `Disk needed: up to ${megabytes(bytes * 3)}, more for compressed input. Nothing was written.`,
   ].join("\n");
-}
-
-function describeOutput(manifest: CorpusManifest, out: string): string {
-  const { conservation, figures } = manifest;
-  const number = (value: number): string => value.toLocaleString("en-US");
-  const rejected = Object.entries(conservation.rejected).sort(([, a], [, b]) => b - a);
-  const tokens = Object.entries(figures.tokens).map(([split, one]) => `${number(one.tokens)} ${split}`);
-  return [
-    `documents in   ${number(conservation.documentsIn)}`,
-    `kept           ${number(conservation.kept)} (${megabytes(figures.keptTextBytes)} of text)`,
-    `rejected       ${number(rejected.reduce((sum, [, count]) => sum + count, 0))}`,
-    ...rejected.map(([reason, count]) => `  ${number(count).padStart(11)}  ${reason}`),
-    `quarantined    ${number(conservation.quarantined)}`,
-    `tokens         ${tokens.length === 0 ? "0" : tokens.join(", ")}`,
-    `card           ${join(out, "README.md")}`,
-  ].join("\n");
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -20,6 +20,11 @@ export const forgeProgram: ProgramSpec = {
       load: async () => (await import("./build-corpus.ts")).spec,
     },
     {
+      name: "refilter",
+      summary: "Apply changed filters and deduplication without reading the sources again",
+      load: async () => (await import("./refilter.ts")).spec,
+    },
+    {
       name: "teach",
       summary: "Ask a teacher model, check every answer, store what passes and what does not",
       load: async () => (await import("./teach.ts")).spec,

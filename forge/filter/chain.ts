@@ -10,7 +10,7 @@ import { loadFilterKernels } from "../kernels/filter-statistics.ts";
 import { parseExpression } from "./expression.ts";
 import { prepareFilter, type PreparedFilter } from "./prepare.ts";
 import { c4SignalNames, editedPrefix, refinedwebSignalNames, textSignalNames } from "./signals.ts";
-import { FilterState, type FilteredBatch } from "./state.ts";
+import { FilterState, type FilteredBatch, type KnownFacts } from "./state.ts";
 
 /** What a source's documents go through. */
 export interface FilterLists {
@@ -22,10 +22,7 @@ export interface FilterLists {
 export interface FilterChain {
   /** Names of the signal columns of every batch, without prefix, in their order. */
   readonly signals: readonly string[];
-  /**
-   * @param edited rows whose text line rules edited before it was stored; their other signals are in the batch
-   */
-  apply(batch: RecordBatch, edited?: Uint8Array): FilteredBatch;
+  apply(batch: RecordBatch, known?: KnownFacts): FilteredBatch;
 }
 
 /** Lists that a document may go through, each whole: the common one, and one for each language of its own. */
@@ -139,8 +136,8 @@ export async function createFilters(
   }
   return {
     signals: signals ?? produced,
-    apply(batch, edited) {
-      const state = new FilterState(batch, kernels, edited);
+    apply(batch, known) {
+      const state = new FilterState(batch, kernels, known);
       for (const filter of first) filter(state);
       if (own.size === 0) for (const filter of others) filter(state);
       else applyByLanguage(state, own, others);

@@ -5,4 +5,5 @@
  */
 export { createFilters, measuresText, signalNames, wholeLists, type FilterChain, type FilterLists } from "./chain.ts";
 export { filterFiles, type FilterFile } from "./language.ts";
-export type { FilteredBatch, Rejection } from "./state.ts";
+export type { FilteredBatch, KnownFacts, Rejection } from "./state.ts";
+export { textSignalNames } from "./signals.ts";

@@ -82,8 +82,14 @@ function judge(filter: FilterName, rule: (signals: TextSignals) => Verdict | nul
 function language(config: LanguageFilterConfig, identifier: FastTextClassifier): PreparedFilter {
   return (state, group) => {
     const rows = state.alive(group);
-    const { languages, languageScore } = state;
-    const asked = rows.filter((row) => languages[row] === null);
+    const { languages, languageScore, identified } = state;
+    const isKnown = (row: number): boolean => identified !== undefined && !Number.isNaN(identified.scores[row]);
+    for (const row of rows) {
+      if (languages[row] !== null || !isKnown(row)) continue;
+      languages[row] = identified?.languages[row] ?? null;
+      languageScore[row] = identified?.scores[row] as number;
+    }
+    const asked = rows.filter((row) => languages[row] === null && !isKnown(row));
     const { labelIndex, probability } = identifier.predict(state.texts(asked), {
       k: 1,
       maxCodePoints: config.maxCodePoints,
@@ -105,16 +111,8 @@ function c4(config: C4FilterConfig, kernels: FilterKernels): PreparedFilter {
     const sentences = state.signal("c4Sentences");
     const dropped = state.signal("c4DroppedLines");
     const rows = state.alive(group);
-    // What was edited before it was stored had neither of the two.
-    const isKnown = (row: number): boolean => !Number.isNaN(sentences[row]) && state.isEdited(row);
-    for (const row of rows.filter(isKnown)) {
-      const found = { sentences: sentences[row] as number, loremIpsum: false, curlyBracket: false };
-      state.decide(row, config.filter, rules.judgeC4(found, config));
-    }
-    const fresh = rows.filter((row) => !isKnown(row) && state.rejections[row] === null);
-    if (fresh.length === 0) return;
-    const edit = kernels.editC4Lines(state.texts(fresh), config);
-    for (const [i, row] of fresh.entries()) {
+    const edit = kernels.editC4Lines(state.texts(rows), config);
+    for (const [i, row] of rows.entries()) {
       sentences[row] = edit.sentences[i] as number;
       dropped[row] = edit.droppedLines[i] as number;
       const found = {
@@ -124,7 +122,7 @@ function c4(config: C4FilterConfig, kernels: FilterKernels): PreparedFilter {
       };
       state.decide(row, config.filter, rules.judgeC4(found, config));
     }
-    state.edit(fresh, edit.text, edit.changed);
+    state.edit(rows, edit.text, edit.changed);
   };
 }
 
@@ -133,15 +131,12 @@ function refinedwebLines(config: RefinedwebLinesFilterConfig): PreparedFilter {
     const dropped = state.signal("refinedwebDroppedLines");
     const removed = state.signal("refinedwebRemovedWords");
     const rows = state.alive(group);
-    const fresh = rows.filter((row) => Number.isNaN(removed[row]) || !state.isEdited(row));
-    const edit = editRefinedwebLines(state.texts(fresh), config);
-    for (const [i, row] of fresh.entries()) {
+    const edit = editRefinedwebLines(state.texts(rows), config);
+    state.edit(rows, edit.text, edit.changed);
+    for (const [i, row] of rows.entries()) {
       dropped[row] = edit.droppedLines[i] as number;
       removed[row] = edit.removedWords[i] as number;
-    }
-    state.edit(fresh, edit.text, edit.changed);
-    for (const row of rows) {
-      state.decide(row, config.filter, rules.judgeRefinedwebLines(removed[row] as number, config));
+      state.decide(row, config.filter, rules.judgeRefinedwebLines(removed[row], config));
     }
   };
 }
@@ -158,9 +153,8 @@ function wordList(config: WordListFilterConfig, count: WordCounter): PreparedFil
   return (state, group) => {
     const occurrences = state.signal(`words_${config.name}`);
     const rows = state.alive(group);
-    const fresh = rows.filter((row) => Number.isNaN(occurrences[row]));
-    const counts = count(state.texts(fresh));
-    for (const [i, row] of fresh.entries()) occurrences[row] = counts[i] as number;
+    const counts = count(state.texts(rows));
+    for (const [i, row] of rows.entries()) occurrences[row] = counts[i] as number;
     const { words } = needsWords && rows.length > 0 ? state.measure(rows) : { words: undefined };
     for (const row of rows) {
       const verdict = rules.judgeWordList(occurrences[row] as number, words?.[row] ?? 0, config);
@@ -209,13 +203,12 @@ function classifier(config: ClassifierFilterConfig, model: FastTextClassifier): 
   return (state, group) => {
     const scores = state.signal(`classifier_${config.name}`);
     const rows = state.alive(group);
-    const fresh = rows.filter((row) => Number.isNaN(scores[row]));
     const { maxCodePoints } = config;
-    const found = model.predict(state.texts(fresh), { k, ...(maxCodePoints !== null && { maxCodePoints }) });
-    for (const [i, row] of fresh.entries()) {
+    const found = model.predict(state.texts(rows), { k, ...(maxCodePoints !== null && { maxCodePoints }) });
+    for (const [i, row] of rows.entries()) {
       const at = found.labelIndex.subarray(i * k, (i + 1) * k).indexOf(wanted);
       scores[row] = at < 0 ? 0 : (found.probability[i * k + at] as number);
+      state.decide(row, config.filter, rules.judgeClassifier(scores[row], config));
     }
-    for (const row of rows) state.decide(row, config.filter, rules.judgeClassifier(scores[row] as number, config));
   };
 }

@@ -2,7 +2,7 @@
  * One batch on its way through the filters: which rows are still in, their present texts, and what was measured.
  *
  * Only rows that are still in are measured, and after an edit only texts that it changed are measured again. Signals
- * that the batch brings along (it was filtered before and stored) are not measured at all.
+ * of the original texts that the batch brings along (it was filtered before and stored) are not measured again.
  */
 import type { Data, RecordBatch, Utf8 } from "apache-arrow";
 import type { FilterName } from "../../schemas/config/filter.ts";
@@ -34,14 +34,28 @@ export interface FilteredBatch {
   readonly rejections: readonly (Rejection | null)[];
   /** Bytes of text that line rules took out of kept documents. */
   readonly editedBytes: number;
+  /** 1 for kept documents that line rules changed. */
+  readonly edited: Uint8Array;
+}
+
+/** What is known about a batch's rows before any filter looks at them. */
+export interface KnownFacts {
+  /** Rows that are out already: they are neither measured nor rejected. */
+  readonly refused?: ReadonlySet<number> | undefined;
+  /** Languages that the filters' own model identified earlier; a score of NaN where it did not look. */
+  readonly identified?: { readonly languages: readonly (string | null)[]; readonly scores: Float32Array } | undefined;
 }
 
 export class FilterState {
   readonly batch: RecordBatch;
+  /** Languages that were identified before by the same model. */
+  readonly identified: KnownFacts["identified"];
   readonly rejections: (Rejection | null)[];
   readonly #kernels: FilterKernels;
   readonly #original: TextColumn;
   readonly #signals = new Map<string, Float32Array>();
+  /** Signals of the original texts that the batch brought along. */
+  readonly #known = new Map<string, Float32Array>();
   /** Edited texts: row `r`, if edited, is text `#editAt[r]` of `#edits[#editOf[r]]`. */
   readonly #edits: TextColumn[] = [];
   readonly #editOf: Int32Array;
@@ -49,13 +63,11 @@ export class FilterState {
   /** 1 for rows whose text line rules have seen; of these, rows whose text they changed. */
   readonly #isEdited: Uint8Array;
   readonly #isChanged: Uint8Array;
+  readonly #refused: ReadonlySet<number>;
   #languages: (string | null)[] | undefined;
   readonly #languageScore: Float32Array;
 
-  /**
-   * @param edited rows whose text line rules edited before it was stored; they are not edited again
-   */
-  constructor(batch: RecordBatch, kernels: FilterKernels, edited?: Uint8Array) {
+  constructor(batch: RecordBatch, kernels: FilterKernels, { refused = new Set(), identified }: KnownFacts = {}) {
     const rows = batch.numRows;
     this.batch = batch;
     this.#kernels = kernels;
@@ -63,11 +75,13 @@ export class FilterState {
     this.rejections = Array.from({ length: rows }, () => null);
     this.#editOf = new Int32Array(rows).fill(-1);
     this.#editAt = new Int32Array(rows);
-    this.#isEdited = edited?.slice() ?? new Uint8Array(rows);
-    this.#isChanged = edited?.slice() ?? new Uint8Array(rows);
+    this.#isEdited = new Uint8Array(rows);
+    this.#isChanged = new Uint8Array(rows);
+    this.#refused = refused;
+    this.identified = identified;
     this.#languageScore = this.#stored("languageScore");
     for (const { name } of batch.schema.fields) {
-      if (name.startsWith(signalPrefix)) this.#signals.set(name.slice(signalPrefix.length), this.#stored(name));
+      if (name.startsWith(signalPrefix)) this.#known.set(name.slice(signalPrefix.length), this.#stored(name));
     }
   }
 
@@ -75,7 +89,8 @@ export class FilterState {
   alive(rows?: ReadonlySet<number>): Int32Array {
     const alive: number[] = [];
     for (const [row, rejection] of this.rejections.entries()) {
-      if (rejection === null && (rows === undefined || rows.has(row))) alive.push(row);
+      if (rejection !== null || this.#refused.has(row)) continue;
+      if (rows === undefined || rows.has(row)) alive.push(row);
     }
     return Int32Array.from(alive);
   }
@@ -130,6 +145,14 @@ export class FilterState {
       for (const row of fresh) {
         if (!isKnown(row)) continue;
         for (const [i, name] of textSignalNames.entries()) columns[name][row] = before[i]?.[row] as number;
+      }
+      fresh = fresh.filter((row) => !isKnown(row));
+    } else {
+      const known = this.#known.get("characters");
+      const isKnown = (row: number): boolean => known !== undefined && !Number.isNaN(known[row]);
+      for (const name of textSignalNames) {
+        const values = this.#known.get(name);
+        if (values !== undefined) for (const row of fresh) if (isKnown(row)) columns[name][row] = values[row] as number;
       }
       fresh = fresh.filter((row) => !isKnown(row));
     }
@@ -189,7 +212,8 @@ export class FilterState {
       signals.map((name) => [name, this.#signals.get(name) ?? new Float32Array(numRows).fill(Number.NaN)]),
     );
     const batch = makeDocumentBatch(numRows, columns, { languageScore: this.#languageScore, signals: chosen });
-    return { batch, rejections: this.rejections, editedBytes };
+    const edited = this.#isChanged.map((changed, row) => (this.rejections[row] === null ? changed : 0));
+    return { batch, rejections: this.rejections, editedBytes, edited };
   }
 
   #textAt(row: number): { readonly column: TextColumn; readonly at: number } {

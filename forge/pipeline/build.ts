@@ -4,12 +4,25 @@ import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { Plan } from "../../schemas/run/plan.ts";
-import { lockFolder, removeTemporaries, silentReporter, wrapFileError, type Reporter } from "../base/index.ts";
+import {
+  formatJson,
+  lockFolder,
+  removeTemporaries,
+  silentReporter,
+  UsageError,
+  wrapFileError,
+  writeFileAtomic,
+  type Reporter,
+} from "../base/index.ts";
 import type { Execution, Executor } from "./executor.ts";
-import { describeInputs } from "./inputs.ts";
+import { describeInputs, storedInputs, type CorpusInputs } from "./inputs.ts";
+import { inputsPath } from "./layout.ts";
 import { prepareOutput, removeUnplanned, type OutputOptions } from "./output.ts";
 import { planCorpus } from "./plan.ts";
+import { findRecord } from "./records.ts";
 import { seal } from "./seal.ts";
+import type { IngestInput } from "./tasks/ingest.ts";
+import { hasStore } from "./tasks/stored.ts";
 
 export interface BuildOptions extends OutputOptions {
   /** Output folder. */
@@ -30,12 +43,47 @@ export interface BuildOptions extends OutputOptions {
  *   DataError for sources that are not there; EnvironmentError `disk-full`; `signal.reason` when aborted
  */
 export async function buildCorpus(config: CorpusConfig, options: BuildOptions): Promise<CorpusManifest> {
-  const { out, cwd = process.cwd(), signal, reporter = silentReporter } = options;
+  const { cwd = process.cwd(), signal } = options;
+  return await build(config, await describeInputs(config, cwd, signal), options);
+}
+
+/**
+ * Applies changed filters to what an earlier run read, and redoes all that depends on them; sources are not read.
+ *
+ * The output is the one that `buildCorpus` would make of the same sources with this config.
+ *
+ * @throws UsageError `corpus-not-there`; `refilter-needs-source` when more than filters, deduplication and what comes
+ *   behind them changed
+ */
+export async function refilterCorpus(config: CorpusConfig, options: BuildOptions): Promise<CorpusManifest> {
+  const { out, cwd = process.cwd() } = options;
+  const inputs = await storedInputs(out, config, cwd);
+  await refuseOtherReading(out, planCorpus(config, inputs));
+  return await build(config, inputs, { ...options, update: true, force: false });
+}
+
+/** Before anything is touched: every split must be there as this config would read it. */
+async function refuseOtherReading(folder: string, plan: Plan): Promise<void> {
+  const tasks = plan.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
+  for (const task of tasks) {
+    const { partition, readKey, split } = task.input as unknown as IngestInput;
+    if ((await findRecord(folder, task)) !== undefined || (await hasStore(folder, partition, readKey))) continue;
+    const uri = split.parts[0]?.uri ?? split.source;
+    throw new UsageError("refilter-needs-source", `${uri} would have to be read again: it was read otherwise`, {
+      hint: "Only filters, deduplication and what follows can change here; else: forge build-corpus CONFIG --update",
+      details: { partition, source: split.source },
+    });
+  }
+}
+
+async function build(config: CorpusConfig, inputs: CorpusInputs, options: BuildOptions): Promise<CorpusManifest> {
+  const { out, signal, reporter = silentReporter } = options;
   try {
-    const inputs = await describeInputs(config, cwd, signal);
     const plan = planCorpus(config, inputs);
     await using _lock = await lockFolder(out, signal === undefined ? {} : { signal });
     await prepareOutput(out, plan, options);
+    const { root, files, splits } = inputs;
+    await writeFileAtomic(join(out, inputsPath), formatJson({ root, files, splits }));
     const report = alsoToFile(reporter, join(out, "events.ndjson"));
     const records = await execute(plan, options, report);
     await removeUnplanned(out, plan, records);

@@ -2,8 +2,9 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { CorpusConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { digestFile } from "../base/index.ts";
+import { digestFile, readJsonIfThere, UsageError } from "../base/index.ts";
 import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
+import { inputsPath } from "./layout.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
 
 /** Plain JSON. Everything that decides the output is in here or in the config. */
@@ -19,6 +20,8 @@ export interface CorpusInputs {
   readonly tokenizer: { readonly path: string; readonly sha256: string } | null;
   /** Signal columns that the filters of all sources produce, sorted. */
   readonly signals: readonly string[];
+  /** Documents come from what an earlier run stored; sources are not looked at. */
+  readonly storedOnly?: boolean;
 }
 
 /**
@@ -30,20 +33,41 @@ export interface CorpusInputs {
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
   const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
+  return { root, files, splits, ...(await describeSettings(config, cwd)) };
+}
+
+/** What a run needs besides its sources. */
+async function describeSettings(
+  config: CorpusConfig,
+  cwd: string,
+): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "signals">> {
   const lists = config.sources.map((source) => filterLists(config, source));
   const models: Record<string, string> = {};
   for (const { name, path } of lists.flatMap((one) => wholeLists(one).flatMap((filters) => filterFiles(filters)))) {
     models[name] ??= (await digestFile(path)).sha256;
   }
   return {
-    root,
-    files,
-    splits,
     models,
     tokenizer:
       config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
     signals: [...new Set(lists.flatMap((one) => signalNames(one)))].sort(),
   };
+}
+
+/**
+ * Inputs of a run that filters again what an earlier run read: its sources as they were then.
+ *
+ * @throws UsageError `corpus-not-there`
+ */
+export async function storedInputs(folder: string, config: CorpusConfig, cwd: string): Promise<CorpusInputs> {
+  const json = await readJsonIfThere(join(folder, inputsPath));
+  if (json === undefined) {
+    throw new UsageError("corpus-not-there", `${folder} holds no corpus whose documents could be filtered again`, {
+      hint: "Build it first: forge build-corpus CONFIG.yaml",
+    });
+  }
+  const { root, files, splits } = json as Pick<CorpusInputs, "root" | "files" | "splits">;
+  return { root, files, splits, ...(await describeSettings(config, cwd)), storedOnly: true };
 }
 
 async function describeTokenizer(path: string): Promise<CorpusInputs["tokenizer"]> {

@@ -15,6 +15,8 @@ export const outputEntries = [
 ] as const;
 
 export const planPath = ".work/plan.json";
+/** What was read, so that it can be filtered again without its sources. */
+export const inputsPath = ".work/inputs.json";
 /** Work folder that the paths of dedup tasks are relative to. */
 export const workFolder = ".work";
 export const tokenizerPath = "tokenizer/tokenizer.json";
@@ -33,6 +35,10 @@ export interface PartitionFiles {
   readonly documents: string;
   readonly rejects: string;
   readonly quarantine: string;
+  /** What lets documents be filtered again without their source; see tasks/stored.ts. */
+  readonly originals: string;
+  readonly fates: string;
+  readonly store: string;
   readonly encoded: string;
   readonly documentsParquet: string;
   readonly rejectsParquet: string;
@@ -46,6 +52,9 @@ export function partitionFiles(partition: number): PartitionFiles {
     documents: `.work/ingest/${number}-documents.arrow`,
     rejects: `.work/ingest/${number}-rejects.arrow`,
     quarantine: `.work/ingest/${number}-quarantine.jsonl`,
+    originals: `.work/ingest/${number}-originals.arrow`,
+    fates: `.work/ingest/${number}-fates.col`,
+    store: `.work/ingest/${number}-store.json`,
     encoded: `.work/shard/${number}-tokens.col`,
     documentsParquet: `documents/part-${number}.parquet`,
     rejectsParquet: `rejects/part-${number}.parquet`,

@@ -8,7 +8,7 @@ import { corpusManifestSchema } from "../../schemas/run/corpus-manifest.ts";
 import { planSchema, type CompletionRecord, type Plan } from "../../schemas/run/plan.ts";
 import { exists, formatJson, readJsonIfThere, removeTemporaries, UsageError, writeFileAtomic } from "../base/index.ts";
 import { canonicalJson } from "./keys.ts";
-import { outputEntries, planPath } from "./layout.ts";
+import { inputsPath, outputEntries, planPath } from "./layout.ts";
 import { findRecord, listRecords, recordsFolder, removeRecord } from "./records.ts";
 
 export interface OutputOptions {
@@ -81,7 +81,14 @@ export async function removeUnplanned(
       const path = join(entry.parentPath, entry.name)
         .slice(folder.length + 1)
         .replaceAll("\\", "/");
-      if (!entry.isFile() || named.has(path) || path === planPath || path.startsWith(`${recordsFolder}/`)) continue;
+      if (
+        !entry.isFile() ||
+        named.has(path) ||
+        path === planPath ||
+        path === inputsPath ||
+        path.startsWith(`${recordsFolder}/`)
+      )
+        continue;
       await rm(join(folder, path), { force: true });
       removed.push(path);
     }

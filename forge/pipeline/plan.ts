@@ -7,12 +7,14 @@
  */
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
+import { filterFiles, type FilterLists } from "../filter/index.ts";
 import { planDedup, settingsOf, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { numbered, type Revision } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
+import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
@@ -119,24 +121,37 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
 function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
   const tasks = inputs.splits.map((split, partition) => {
     const source = config.sources.find((candidate) => candidate.name === split.source);
-    const input: IngestInput = {
-      partition,
-      root: inputs.root,
+    const reading: Omit<ReadingInput, "root"> = {
       split,
       read: config.read,
       repair: config.repair,
-      ...filterLists(config, source),
       source: {
         fields: source?.fields ?? fieldMappingSchema.parse({}),
         ...(source?.language && { language: source.language }),
       },
-      signals: inputs.signals,
     };
-    // The root may be moved: ids and texts do not depend on it.
-    const { root: _root, ...matters } = input;
+    const lists = filterLists(config, source);
+    const matters: Omit<IngestInput, "root" | "storedOnly"> = {
+      ...reading,
+      ...lists,
+      partition,
+      signals: inputs.signals,
+      readKey: hashJson({ program, version: versions.ingest, reading }),
+      languageKey: hashJson(languageModels(lists, inputs.models)),
+    };
+    // The root may be moved: ids and texts do not depend on it. Nor do they on where documents are read from.
+    const input: IngestInput = { ...matters, root: inputs.root, storedOnly: inputs.storedOnly === true };
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
   return makeStage("ingest", "read, repair, identify language, filter", versions.ingest, tasks);
+}
+
+/** What decides which language is found: the model and how much of a text it sees. */
+function languageModels(lists: FilterLists, models: CorpusInputs["models"]): unknown {
+  const filter = lists.filters.find((one) => one.filter === "language");
+  if (filter === undefined) return null;
+  const files = filterFiles([filter]).map(({ name }) => models[name] ?? null);
+  return { files, maxCodePoints: filter.maxCodePoints };
 }
 
 function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Stage): readonly Stage[] {

@@ -101,13 +101,16 @@ export async function build(
   return await buildCorpus(config, { out, executor: localExecutor({ workers }), ...rest });
 }
 
-/** SHA-256 of every file of an output but its event log; the stored plan holds the machine's paths. */
+/** Files of an output that may differ between equal runs: the event log, and what holds the machine's paths. */
+const unstable = ["events.ndjson", join(".work", "plan.json"), join(".work", "inputs.json")];
+
+/** SHA-256 of every other file of an output. */
 export async function snapshot(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => path !== "events.ndjson" && path !== join(".work", "plan.json"))
+    .filter((path) => !unstable.includes(path))
     .sort();
   const digests: Record<string, string> = {};
   for (const path of paths) {

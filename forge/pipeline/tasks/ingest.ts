@@ -1,31 +1,26 @@
 /**
  * The first stage, one task for each input split: read, repair, then the filters in the config's order.
  *
- * Leaves three files: documents that passed, rejects with stage, reason and measured value, and bad input.
+ * Leaves documents that passed, rejects with stage, reason and measured value, bad input, and what it takes to filter
+ * the same documents again without their source.
  */
 import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
-import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
-import type { RepairConfig } from "../../../schemas/config/extract.ts";
-import { assert, createAtomicFile, utf8Column } from "../../base/index.ts";
-import { repairTexts } from "../../extract/index.ts";
-import { createFilters, type FilterLists } from "../../filter/index.ts";
-import { readSplit, type InputSplit } from "../../read/index.ts";
-import { replaceTexts, takeRows, writeBatches } from "../batches.ts";
+import { assert, createAtomicFile, DataError, utf8Column } from "../../base/index.ts";
+import { createFilters, type FilteredBatch, type FilterLists } from "../../filter/index.ts";
+import { takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
+import { readDocuments, type ReadingInput, type TurnedAway } from "./reading.ts";
+import { fate, openStored, originalsSchema, writeFates, writeStore, type Fates, type StoreKeys } from "./stored.ts";
 
-export interface IngestInput extends FilterLists {
+export interface IngestInput extends ReadingInput, FilterLists, StoreKeys {
   readonly partition: number;
-  /** Absolute; the one thing here that decides no byte of the output. */
-  readonly root: string;
-  readonly split: InputSplit;
-  readonly source: Pick<SourceConfig, "fields" | "language">;
-  readonly read: ReadConfig;
-  readonly repair: RepairConfig;
   /** Signal columns of the whole corpus: every partition has the same. */
   readonly signals: readonly string[];
+  /** Fail instead of reading the source: the documents must be stored. */
+  readonly storedOnly: boolean;
 }
 
 /** Counts of one split; in = kept + rejected + quarantined. */
@@ -41,74 +36,100 @@ export interface IngestCounts {
 }
 
 export async function ingest(input: IngestInput, context: TaskContext): Promise<TaskOutcome> {
-  const { partition, split, signals } = input;
+  const { partition, signals } = input;
+  const { folder } = context;
   const paths = partitionFiles(partition);
-  const counts = { documentsIn: 0, kept: 0, quarantined: 0, replacements: 0, editedBytes: 0 };
+  const counts = { documentsIn: 0, kept: 0, quarantined: 0, editedBytes: 0 };
+  const reading: Record<string, number> = { replacements: 0 };
   const rejected: Record<string, number> = {};
   const chain = await createFilters(input, signals);
   const rejects: RecordBatch[] = [];
-  await using quarantine = await createAtomicFile(join(context.folder, paths.quarantine));
+  const originals: RecordBatch[] = [];
+  const fates: Fates = { fates: [], edited: [], batchEnds: [] };
+  const readings = (await openStored(folder, partition, input)) ?? readFromSource(input);
+  await using quarantine = await createAtomicFile(join(folder, paths.quarantine));
   const keep = async function* (): AsyncGenerator<RecordBatch, void, undefined> {
-    for await (const item of readSplit(split, input)) {
+    for await (const item of readings) {
       if ("quarantine" in item) {
         counts.documentsIn++;
         counts.quarantined++;
         await quarantine.write(Buffer.from(`${JSON.stringify(item.quarantine)}\n`, "utf8"));
         continue;
       }
+      for (const [name, count] of Object.entries(item.counts)) reading[name] = (reading[name] ?? 0) + count;
       counts.documentsIn += item.batch.numRows;
-      counts.replacements += item.replacements;
-      const { text } = repairTexts(utf8Column(item.batch, "text", "batch"), input.repair);
-      // What is left empty is turned away below.
-      const repaired = replaceTexts(item.batch, text);
-      const filtered = chain.apply(repaired);
+      const refused = new Set(item.turnedAway.map(({ row }) => row));
+      const filtered = chain.apply(item.batch, { refused, identified: item.identified });
       counts.editedBytes += filtered.editedBytes;
-      const { kept, turnedAway } = sortOut(filtered.batch, filtered.rejections);
+      const { kept, turnedAway } = sortOut(filtered, item.turnedAway);
       for (const { reason } of turnedAway) rejected[reason] = (rejected[reason] ?? 0) + 1;
       if (turnedAway.length > 0) rejects.push(rejectBatch(filtered.batch, turnedAway));
+      const edited = kept.filter((row) => filtered.edited[row] === 1);
+      if (edited.length > 0) originals.push(textsOf(item.batch, edited));
+      recordFates(fates, item.batch.numRows, kept, item.turnedAway, filtered.edited);
       counts.kept += kept.length;
-      context.report({ bytes: textBytes(item.batch) });
+      context.report({ bytes: item.bytes });
       if (kept.length > 0) yield takeRows(filtered.batch, kept);
     }
   };
-  const documents = await writeBatches(join(context.folder, paths.documents), documentArrowSchema(signals), keep());
-  const turnedAway = await writeBatches(join(context.folder, paths.rejects), rejectSchema, rejects);
+  const documents = await writeBatches(join(folder, paths.documents), documentArrowSchema(signals), keep());
+  const turnedAway = await writeBatches(join(folder, paths.rejects), rejectSchema(signals), rejects);
+  const before = await writeBatches(join(folder, paths.originals), originalsSchema, originals);
+  const order = await writeFates(join(folder, paths.fates), fates);
   const bad = await quarantine.commit();
   assert(documents.rows === counts.kept, "all kept documents are written");
   assert(counts.documentsIn === counts.kept + turnedAway.rows + counts.quarantined, "no document is lost in ingest");
-  return {
-    files: [
-      { path: paths.documents, ...documents },
-      { path: paths.rejects, ...turnedAway },
-      { path: paths.quarantine, ...bad },
-    ],
-    result: { ...counts, rejected },
-  };
+  const files = [
+    { path: paths.documents, ...documents },
+    { path: paths.rejects, ...turnedAway },
+    { path: paths.originals, ...before },
+    { path: paths.fates, ...order },
+    { path: paths.quarantine, ...bad },
+  ];
+  const store = await writeStore(folder, partition, input, reading, files);
+  return { files: [...files, { path: paths.store, ...store }], result: { ...counts, ...reading, rejected } };
 }
 
-/** Stands for the bytes read so far: close enough for a progress line. */
-function textBytes(batch: RecordBatch): number {
-  const { offsets, length } = utf8Column(batch, "text", "batch");
-  return (offsets[length] as number) - (offsets[0] as number);
+function readFromSource(input: IngestInput): ReturnType<typeof readDocuments> {
+  if (!input.storedOnly) return readDocuments(input);
+  throw new DataError(
+    "stored-documents-gone",
+    `The stored documents of ${input.split.parts[0]?.uri ?? "a split"} and what follows it are gone or damaged`,
+    {},
+    { hint: "Run `forge build-corpus CONFIG --update` once: it reads the source again." },
+  );
 }
 
-interface TurnedAway {
-  readonly row: number;
-  readonly stage: string;
-  readonly reason: string;
-  /** NaN where the rule measures nothing. */
-  readonly value: number;
+function recordFates(
+  { fates, edited, batchEnds }: Fates,
+  rows: number,
+  kept: readonly number[],
+  refused: readonly TurnedAway[],
+  isEdited: Uint8Array,
+): void {
+  const first = fates.length;
+  for (let row = 0; row < rows; row++) fates.push(fate.filtered);
+  for (let row = 0; row < rows; row++) edited.push(0);
+  for (const row of kept) {
+    fates[first + row] = fate.kept;
+    edited[first + row] = isEdited[row] as number;
+  }
+  for (const { row } of refused) fates[first + row] = fate.refused;
+  batchEnds.push(first + rows);
 }
 
 function sortOut(
-  batch: RecordBatch,
-  rejections: readonly ({ readonly filter: string; readonly reason: string; readonly value: number | null } | null)[],
+  { batch, rejections }: FilteredBatch,
+  refused: readonly TurnedAway[],
 ): { readonly kept: readonly number[]; readonly turnedAway: readonly TurnedAway[] } {
   const { offsets } = utf8Column(batch, "text", "batch");
+  const before = new Map(refused.map((one) => [one.row, one]));
   const kept: number[] = [];
   const turnedAway: TurnedAway[] = [];
   for (const [row, rejection] of rejections.entries()) {
-    if (rejection !== null) {
+    const earlier = before.get(row);
+    if (earlier !== undefined) turnedAway.push(earlier);
+    else if (rejection !== null) {
       const { filter, reason, value } = rejection;
       turnedAway.push({ row, stage: filter, reason, value: value ?? Number.NaN });
     } else if (offsets[row + 1] === offsets[row])
@@ -118,35 +139,44 @@ function sortOut(
   return { kept, turnedAway };
 }
 
-const rejectSchema = new Schema([
-  new Field("id", new Utf8(), false),
-  new Field("source", new Utf8(), false),
-  new Field("stage", new Utf8(), false),
-  new Field("reason", new Utf8(), false),
-  new Field("value", new Float32(), true),
-  new Field("text", new Utf8(), false),
-]);
+/** A rejected document has all that a kept one has, with the text that it came with. */
+function rejectSchema(signals: readonly string[]): Schema {
+  return new Schema([
+    ...documentArrowSchema(signals).fields,
+    new Field("stage", new Utf8(), false),
+    new Field("reason", new Utf8(), false),
+    new Field("value", new Float32(), true),
+  ]);
+}
 
 function rejectBatch(batch: RecordBatch, turnedAway: readonly TurnedAway[]): RecordBatch {
   const taken = takeRows(
     batch,
     turnedAway.map(({ row }) => row),
   );
-  const column = (name: string): Data =>
-    taken.data.children[taken.schema.fields.findIndex((field) => field.name === name)] as Data;
   const labels = (pick: (one: TurnedAway) => string): Data => {
     const builder = new Utf8ColumnBuilder();
     for (const one of turnedAway) builder.appendString(pick(one));
     return builder.finish();
   };
+  const schema = new Schema([...taken.schema.fields, ...rejectSchema([]).fields.slice(-3)]);
   const children = [
-    column("id"),
-    column("source"),
+    ...taken.data.children,
     labels((one) => one.stage),
     labels((one) => one.reason),
     float32Data(Float32Array.from(turnedAway, (one) => one.value)),
-    column("text"),
   ];
-  const type = new Struct(rejectSchema.fields);
-  return new RecordBatch(rejectSchema, makeData({ type, length: turnedAway.length, nullCount: 0, children }));
+  const type = new Struct(schema.fields);
+  return new RecordBatch(schema, makeData({ type, length: turnedAway.length, nullCount: 0, children }));
+}
+
+function textsOf(batch: RecordBatch, rows: readonly number[]): RecordBatch {
+  const builder = new Utf8ColumnBuilder();
+  const { values, offsets } = utf8Column(batch, "text", "batch");
+  for (const row of rows) builder.append(values, offsets[row], offsets[row + 1]);
+  const type = new Struct(originalsSchema.fields);
+  return new RecordBatch(
+    originalsSchema,
+    makeData({ type, length: rows.length, nullCount: 0, children: [builder.finish()] }),
+  );
 }
