@@ -105,6 +105,69 @@ export async function openColumns(path: string, kind: string): Promise<ColumnFil
   }
 }
 
+/** A column file that lies in memory as it was written; columns are views of it. */
+export interface ColumnMemory {
+  u8(name: string): Uint8Array;
+  u32(name: string): Uint32Array;
+}
+
+/**
+ * Opens a column file that was read whole into memory, which threads may share.
+ *
+ * @param path for messages
+ * @throws DataError `column-file-invalid`
+ */
+export function columnsInMemory(memory: ArrayBufferLike, path: string, kind: string): ColumnMemory {
+  const bytes = Buffer.from(memory as ArrayBuffer);
+  const start = magic.length + 4;
+  if (bytes.length < start || bytes.toString("latin1", 0, magic.length) !== magic) {
+    throw invalid(path, "it does not begin as one");
+  }
+  const headerLength = bytes.readUInt32LE(magic.length);
+  if (start + headerLength > bytes.length) throw invalid(path, "it is truncated in its header");
+  const header = JSON.parse(bytes.toString("utf8", start, start + headerLength)) as Header;
+  const places = layOut(header, start + headerLength, bytes.length, { path, kind });
+  const find = (name: string, type: ArrayTypeName): { readonly position: number; readonly length: number } => {
+    const place = places.get(name);
+    if (place === undefined || place.entry.type !== type)
+      throw invalid(path, `it has no column ${name} of type ${type}`);
+    return { position: place.position, length: place.entry.length };
+  };
+  return {
+    u8(name) {
+      const { position, length } = find(name, "u8");
+      return new Uint8Array(memory, position, length);
+    },
+    u32(name) {
+      const { position, length } = find(name, "u32");
+      return new Uint32Array(memory, position, length);
+    },
+  };
+}
+
+interface Place {
+  readonly entry: ColumnEntry;
+  readonly position: number;
+}
+
+/** Where each column begins; the file must end where the last one does. */
+function layOut(
+  header: Header,
+  headerEnd: number,
+  size: number,
+  { path, kind }: { readonly path: string; readonly kind: string },
+): ReadonlyMap<string, Place> {
+  if (header.kind !== kind) throw invalid(path, `it holds ${header.kind}, ${kind} was expected`);
+  const places = new Map<string, Place>();
+  let position = align(headerEnd);
+  for (const entry of header.columns) {
+    places.set(entry.name, { entry, position });
+    position += align(entry.length * arrayTypes[entry.type].BYTES_PER_ELEMENT);
+  }
+  if (position !== size) throw invalid(path, `it has ${size} bytes, ${position} were expected`);
+  return places;
+}
+
 async function readHeader(handle: FileHandle, path: string, kind: string): Promise<ColumnFile> {
   const size = (await handle.stat()).size;
   const start = Buffer.alloc(magic.length + 4);
@@ -115,16 +178,8 @@ async function readHeader(handle: FileHandle, path: string, kind: string): Promi
   const json = Buffer.alloc(headerLength);
   await readExactly(handle, json, start.byteLength, path);
   const header = JSON.parse(json.toString("utf8")) as Header;
-  if (header.kind !== kind) throw invalid(path, `it holds ${header.kind}, ${kind} was expected`);
-  const places = new Map<string, { readonly entry: ColumnEntry; readonly position: number }>();
-  let position = align(start.byteLength + headerLength);
-  for (const entry of header.columns) {
-    places.set(entry.name, { entry, position });
-    position += align(entry.length * arrayTypes[entry.type].BYTES_PER_ELEMENT);
-  }
-  if (position !== size) throw invalid(path, `it has ${size} bytes, ${position} were expected`);
-
-  const place = (name: string): { readonly entry: ColumnEntry; readonly position: number } => {
+  const places = layOut(header, start.byteLength + headerLength, size, { path, kind });
+  const place = (name: string): Place => {
     const found = places.get(name);
     if (found === undefined) throw invalid(path, `it has no column ${name}`);
     return found;

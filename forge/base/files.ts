@@ -152,6 +152,30 @@ export async function readJsonIfThere(path: string): Promise<unknown> {
   }
 }
 
+/**
+ * Reads a whole file into memory that threads can share.
+ *
+ * @throws DataError when it is not there or shrinks meanwhile
+ */
+export async function readShared(path: string): Promise<SharedArrayBuffer> {
+  try {
+    await using handle = await open(path, "r");
+    const { size } = await handle.stat();
+    const shared = new SharedArrayBuffer(size);
+    const bytes = new Uint8Array(shared);
+    for (let offset = 0; offset < size;) {
+      // Some systems refuse to read more than 2 GiB at once.
+      const { bytesRead } = await handle.read(bytes, offset, Math.min(2 ** 30, size - offset), offset);
+      if (bytesRead === 0)
+        throw new DataError("file-truncated", `${path} became shorter while it was read`, { file: path });
+      offset += bytesRead;
+    }
+    return shared;
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
+}
+
 /** True when something stands at the path. */
 export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(

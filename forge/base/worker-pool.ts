@@ -26,6 +26,8 @@ export interface WorkerPoolOptions {
   readonly workers: number;
   /** Ends all threads at once; running jobs reject with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Answers what a job asks this thread for, by name: memory that all threads share. */
+  readonly provide?: (name: string) => Promise<SharedArrayBuffer>;
 }
 
 export interface WorkerPool<Input, Output> extends AsyncDisposable {
@@ -38,8 +40,12 @@ export interface WorkerPool<Input, Output> extends AsyncDisposable {
   run(input: Input, onProgress?: (progress: unknown) => void): Promise<Output>;
 }
 
-type ToWorker = { readonly input: unknown };
+type ToWorker =
+  | { readonly kind: "job"; readonly input: unknown }
+  | { readonly kind: "provided"; readonly request: number; readonly buffer: SharedArrayBuffer }
+  | { readonly kind: "refused"; readonly request: number; readonly error: PackedError };
 type FromWorker =
+  | { readonly kind: "ask"; readonly request: number; readonly name: string }
   | { readonly kind: "progress"; readonly progress: unknown }
   | { readonly kind: "result"; readonly output: unknown }
   | { readonly kind: "error"; readonly error: PackedError };
@@ -53,7 +59,7 @@ interface Job<Output> {
 
 /** Starts threads lazily: a pool that runs one job starts one thread. */
 export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): WorkerPool<Input, Output> {
-  const { entry, workers, signal } = options;
+  const { entry, workers, signal, provide = provideNothing } = options;
   const idle: Worker[] = [];
   const busy = new Map<Worker, Job<Output>>();
   const waiting: Job<Output>[] = [];
@@ -65,6 +71,7 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
       const job = busy.get(worker);
       if (job === undefined) return;
       if (message.kind === "progress") return job.onProgress(message.progress);
+      if (message.kind === "ask") return answer(worker, message.request, message.name);
       busy.delete(worker);
       idle.push(worker);
       if (message.kind === "result") job.resolve(message.output as Output);
@@ -91,12 +98,19 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
     });
     return worker;
   };
+  const answer = (worker: Worker, request: number, name: string): void => {
+    const post = (message: ToWorker): void => worker.postMessage(message);
+    provide(name).then(
+      (buffer) => post({ kind: "provided", request, buffer }),
+      (error: unknown) => post({ kind: "refused", request, error: packError(error) }),
+    );
+  };
   const next = (): void => {
     while (!closed && waiting.length > 0 && (idle.length > 0 || busy.size < workers)) {
       const worker = idle.pop() ?? start();
       const job = waiting.shift() as Job<Output>;
       busy.set(worker, job);
-      worker.postMessage({ input: job.input } satisfies ToWorker);
+      worker.postMessage({ kind: "job", input: job.input } satisfies ToWorker);
     }
   };
   const close = async (reason: unknown): Promise<void> => {
@@ -122,17 +136,47 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
   };
 }
 
+/** What a job's thread offers it besides its input. */
+export interface JobPort {
+  report(progress: unknown): void;
+  /** Asks the thread of the pool; see `WorkerPoolOptions.provide`. */
+  ask(name: string): Promise<SharedArrayBuffer>;
+}
+
 /** The worker's side: answers each job with what `handle` returns. Call once, at the end of the entry module. */
-export function serveJobs(handle: (input: unknown, report: (progress: unknown) => void) => Promise<unknown>): void {
-  const port = parentPort;
-  if (port === null) throw new Error("serveJobs runs in a worker thread only");
-  const post = (message: FromWorker): void => port.postMessage(message);
-  port.on("message", (message: ToWorker) => {
-    handle(message.input, (progress) => post({ kind: "progress", progress })).then(
+export function serveJobs(handle: (input: unknown, port: JobPort) => Promise<unknown>): void {
+  const parent = parentPort;
+  if (parent === null) throw new Error("serveJobs runs in a worker thread only");
+  const post = (message: FromWorker): void => parent.postMessage(message);
+  const asked = new Map<number, PromiseWithResolvers<SharedArrayBuffer>>();
+  let requests = 0;
+  const port: JobPort = {
+    report: (progress) => post({ kind: "progress", progress }),
+    ask(name) {
+      const request = requests++;
+      const waiting = Promise.withResolvers<SharedArrayBuffer>();
+      asked.set(request, waiting);
+      post({ kind: "ask", request, name });
+      return waiting.promise;
+    },
+  };
+  parent.on("message", (message: ToWorker) => {
+    if (message.kind !== "job") {
+      const waiting = asked.get(message.request);
+      asked.delete(message.request);
+      if (message.kind === "provided") waiting?.resolve(message.buffer);
+      else waiting?.reject(unpackError(message.error));
+      return;
+    }
+    handle(message.input, port).then(
       (output) => post({ kind: "result", output }),
       (error: unknown) => post({ kind: "error", error: packError(error) }),
     );
   });
+}
+
+async function provideNothing(name: string): Promise<SharedArrayBuffer> {
+  return await Promise.reject(new Error(`This pool shares nothing; a job asked for ${name}`));
 }
 
 const errorClasses = {

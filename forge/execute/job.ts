@@ -13,7 +13,10 @@ interface TaskModule {
   readonly runTask: (task: Task, context: TaskContext) => Promise<TaskOutcome>;
 }
 
-export async function runJob({ module, task, folder }: WorkerJob, report: TaskContext["report"]): Promise<TaskOutcome> {
+export async function runJob(
+  { module, task, folder }: WorkerJob,
+  offers: Pick<TaskContext, "report" | "shared">,
+): Promise<TaskOutcome> {
   const { runTask } = (await import(module)) as TaskModule;
-  return await runTask(task, { folder, report });
+  return await runTask(task, { folder, ...offers });
 }

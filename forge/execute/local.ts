@@ -12,6 +12,7 @@ import {
   ForgeError,
   mapConcurrent,
   moduleUrl,
+  readShared,
   wrapFileError,
   WorkerCrash,
   type Reporter,
@@ -23,6 +24,7 @@ import {
   removeRecord,
   writeRecord,
   type Executor,
+  type TaskContext,
   type TaskOutcome,
   type TaskProgress,
 } from "../pipeline/index.ts";
@@ -40,21 +42,44 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
   return async (plan, { folder, reporter, signal }) => {
     const entry = moduleUrl(import.meta.url, "./worker.ts");
+    const files = sharedFiles(folder);
+    const provide = (path: string): Promise<SharedArrayBuffer> => files.read(path);
     await using pool =
-      workers === 0 ? thisThread : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal });
+      workers === 0
+        ? thisThread(provide)
+        : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal, provide });
     const records: CompletionRecord[] = [];
     for (const stage of plan.stages) {
       records.push(...(await runStage(stage, { pool, module, folder, reporter, workers, signal })));
+      files.release();
     }
     return records;
   };
 }
 
 /** Runs jobs right here. */
-const thisThread: WorkerPool<WorkerJob, TaskOutcome> = {
-  run: async (job, onProgress = () => undefined) => await runJob(job, onProgress),
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-};
+function thisThread(shared: TaskContext["shared"]): WorkerPool<WorkerJob, TaskOutcome> {
+  return {
+    run: async (job, report = () => undefined) => await runJob(job, { report, shared }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/**
+ * Files of the output folder that tasks of a stage read as shared memory, each read once. They are let go with the
+ * stage: a later one may write them anew.
+ */
+function sharedFiles(folder: string): { read: TaskContext["shared"]; release: () => void } {
+  const held = new Map<string, Promise<SharedArrayBuffer>>();
+  return {
+    read(path) {
+      const reading = held.get(path) ?? readShared(join(folder, path));
+      held.set(path, reading);
+      return reading;
+    },
+    release: () => held.clear(),
+  };
+}
 
 interface StageContext {
   readonly pool: WorkerPool<WorkerJob, TaskOutcome>;

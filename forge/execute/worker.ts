@@ -2,4 +2,7 @@
 import { serveJobs } from "../base/index.ts";
 import { runJob, type WorkerJob } from "./job.ts";
 
-serveJobs(async (input, report) => await runJob(input as WorkerJob, report));
+serveJobs(
+  async (input, port) =>
+    await runJob(input as WorkerJob, { report: (progress) => port.report(progress), shared: (path) => port.ask(path) }),
+);

@@ -29,6 +29,11 @@ export interface TaskContext {
   readonly folder: string;
   /** Bytes of source data done since the last call, and whatever figures the progress line shows. */
   readonly report: (progress: TaskProgress) => void;
+  /**
+   * A file of the output folder as read-only memory, held once for all workers of a process for as long as the stage
+   * runs. Costs the file's size once, however many workers ask.
+   */
+  readonly shared: (path: string) => Promise<SharedArrayBuffer>;
 }
 
 export interface TaskProgress {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -127,5 +127,19 @@ describe("the local executor", () => {
     await execute(planOf([done], [task("stage1/b", { text: "b" })]));
     expect((await started()).filter((id) => id === "stage0/a")).toHaveLength(1);
     expect(await readFile(join(folder, "stage1-b.txt"), "utf8")).toBe("b");
+  });
+
+  it("holds a shared file once for all workers, and reads it anew in the next stage", async () => {
+    await writeFile(join(folder, "shared.bin"), Uint8Array.of(7, 0));
+    const stage = (name: string): Task[] =>
+      ["a", "b", "c", "d"].map((one) => task(`${name}/${one}`, { text: one, shared: "shared.bin" }));
+    const records = await execute(planOf(stage("stage0"), stage("stage1")), { workers: 3 });
+    const seen = records.map((record) => (record.result as { before: number }).before);
+    expect([seen.slice(0, 4).sort(), seen.slice(4).sort()]).toEqual([[7, 8, 9, 10].sort(), [7, 8, 9, 10].sort()]);
+  });
+
+  it("gives a worker the error of a shared file that is not there", async () => {
+    const missing = planOf([task("stage0/a", { text: "a", shared: "no.bin" })]);
+    await expect(execute(missing)).rejects.toMatchObject({ code: "file-not-found" });
   });
 });
