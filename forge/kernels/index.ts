@@ -12,6 +12,7 @@ import { wasmKernels } from "./wasm.ts";
 export * from "./bpe.ts";
 export * from "./fasttext.ts";
 export { NgramIndex, planNgramIndex, type NgramHits } from "./ngram-index.ts";
+export { normalWordSpans } from "./normal-words.ts";
 export * from "./types.ts";
 
 const implementations = ["auto", "reference", "wasm"] as const;

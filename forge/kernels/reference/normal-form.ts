@@ -11,14 +11,14 @@ import { propertyBits } from "../unicode/properties.ts";
 import { sequenceLength } from "./utf8.ts";
 
 /** Flags of an entry, and the length that stands for the code point itself (scripts/generate-unicode.ts). */
-const digitFlag = 1 << 28;
-const spaceFlag = 1 << 29;
+export const digitFlag = 1 << 28;
+export const spaceFlag = 1 << 29;
 const markFlag = 1 << 30;
 const transparentFlag = 1 << 31;
-const itself = 15;
+export const itself = 15;
 
 /** Decimal separators that join two runs of digits: . , ، ٫ ⎖ ⎗ ⎘ */
-const separators = new Set([0x2e, 0x2c, 0x60c, 0x66b, 0x2396, 0x2397, 0x2398]);
+export const separators = new Set([0x2e, 0x2c, 0x60c, 0x66b, 0x2396, 0x2397, 0x2398]);
 
 /** No code point grows by more: U+1D160 becomes twelve bytes, a Hangul syllable of three bytes becomes nine. */
 const maxGrowth = 3;
