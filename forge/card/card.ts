@@ -38,6 +38,7 @@ export function renderCard(manifest: CorpusManifest, examples: readonly RejectEx
     `## Funnel\n\n![Funnel](card/funnel.svg)\n\n${funnelTable(manifest)}`,
     rejectedSection(manifest, examples),
     duplicatesSection(manifest),
+    ...contaminationSection(manifest),
     `## Languages\n\n${table(["language", "documents"], countRows(manifest.figures.languages))}`,
     `## Document length\n\n![Document length](card/length.svg)`,
     tokensSection(manifest),
@@ -175,6 +176,48 @@ function duplicatesSection({ figures }: CorpusManifest): string {
       ],
     ),
   ].join("\n\n");
+}
+
+function contaminationSection({ figures }: CorpusManifest): readonly string[] {
+  const { contamination } = figures;
+  if (contamination === null) return [];
+  const { action, ngram, maxCorpusFrequency, sets, flagged, flaggedByCopy, dropped } = contamination;
+  const rows = sets.map((set) => [
+    set.name,
+    set.license ?? "not stated",
+    count(set.examples),
+    count(set.contaminated),
+    count(set.frequent),
+    count(set.tooShort),
+    count(set.documents),
+  ]);
+  const heads = [
+    "evaluation set",
+    "licence",
+    "examples",
+    "contaminated",
+    "common phrases only",
+    "too short",
+    "documents",
+  ];
+  return [
+    [
+      "## Contamination",
+      `Evaluation sets were looked for by ${ngram}-grams of their normal form, shorter examples whole; n-grams in more than ${count(maxCorpusFrequency)} documents were ignored as common phrases. Every hit with its evaluation set, example and document is in \`decontamination/\`; documents that duplicate each other count once.`,
+      table(heads, rows),
+      table(
+        ["", ""],
+        [
+          ["action", action],
+          ["kept documents flagged", count(flagged)],
+          ["of them by a removed duplicate alone", count(flaggedByCopy)],
+          ["dropped", count(dropped)],
+          ["cut", count(contamination.cutDocuments)],
+          ["characters cut", count(contamination.cutCharacters)],
+        ],
+      ),
+    ].join("\n\n"),
+  ];
 }
 
 function tokensSection({ figures }: CorpusManifest): string {

@@ -1,11 +1,12 @@
 /** What a run is made from, found before anything is planned: source files with hashes, models, a given tokenizer. */
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { CorpusConfig, SourceConfig } from "../../schemas/config/corpus.ts";
+import { sourceConfigSchema, type CorpusConfig, type SourceConfig } from "../../schemas/config/corpus.ts";
 import { digestFile, readJsonIfThere, UsageError } from "../base/index.ts";
 import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
 import { inputsPath } from "./layout.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
+import type { EvaluationFile } from "./tasks/evaluation.ts";
 
 /** Plain JSON. Everything that decides the output is in here or in the config. */
 export interface CorpusInputs {
@@ -18,6 +19,8 @@ export interface CorpusInputs {
   readonly models: Readonly<Record<string, string>>;
   /** A tokenizer that the config names; null when one is trained. */
   readonly tokenizer: { readonly path: string; readonly sha256: string } | null;
+  /** Files of the evaluation sets, by set, then by URI. */
+  readonly evaluation: readonly EvaluationFile[];
   /** Signal columns that the filters of all sources produce, sorted. */
   readonly signals: readonly string[];
   /** Documents come from what an earlier run stored; sources are not looked at. */
@@ -33,14 +36,16 @@ export interface CorpusInputs {
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
   const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
-  return { root, files, splits, ...(await describeSettings(config, cwd)) };
+  return { root, files, splits, ...(await describeSettings(config, cwd, root, signal)) };
 }
 
 /** What a run needs besides its sources. */
 async function describeSettings(
   config: CorpusConfig,
   cwd: string,
-): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "signals">> {
+  root: string,
+  signal?: AbortSignal,
+): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "evaluation" | "signals">> {
   const lists = config.sources.map((source) => filterLists(config, source));
   const models: Record<string, string> = {};
   for (const { name, path } of lists.flatMap((one) => wholeLists(one).flatMap((filters) => filterFiles(filters)))) {
@@ -50,6 +55,7 @@ async function describeSettings(
     models,
     tokenizer:
       config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
+    evaluation: await describeEvaluationSets(config, root, signal),
     signals: [...new Set(lists.flatMap((one) => signalNames(one)))].sort(),
   };
 }
@@ -67,7 +73,19 @@ export async function storedInputs(folder: string, config: CorpusConfig, cwd: st
     });
   }
   const { root, files, splits } = json as Pick<CorpusInputs, "root" | "files" | "splits">;
-  return { root, files, splits, ...(await describeSettings(config, cwd)), storedOnly: true };
+  return { root, files, splits, ...(await describeSettings(config, cwd, root)), storedOnly: true };
+}
+
+async function describeEvaluationSets(
+  config: CorpusConfig,
+  root: string,
+  signal: AbortSignal | undefined,
+): Promise<CorpusInputs["evaluation"]> {
+  const { sets } = config.decontaminate;
+  if (sets.length === 0) return [];
+  const sources = sets.map(({ name, path }) => sourceConfigSchema.parse({ name, path, format: "jsonl" }));
+  const { files } = await planSources(sources, { root, read: config.read, ...(signal && { signal }) });
+  return files.map(({ source, uri, sha256 }) => ({ set: sets.findIndex(({ name }) => name === source), uri, sha256 }));
 }
 
 async function describeTokenizer(path: string): Promise<CorpusInputs["tokenizer"]> {

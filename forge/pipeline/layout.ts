@@ -5,6 +5,7 @@ export const outputEntries = [
   ".work",
   "README.md",
   "card",
+  "decontamination",
   "documents",
   "events.ndjson",
   "manifest.json",
@@ -21,6 +22,8 @@ export const inputsPath = ".work/inputs.json";
 export const workFolder = ".work";
 export const tokenizerPath = "tokenizer/tokenizer.json";
 export const quarantinePath = "quarantine.jsonl";
+/** What became of each example of the evaluation sets. */
+export const contaminatedExamplesPath = "decontamination/examples.parquet";
 export const orderPath = ".work/shard/order.col";
 
 /**
@@ -42,6 +45,8 @@ export interface PartitionFiles {
   readonly encoded: string;
   readonly documentsParquet: string;
   readonly rejectsParquet: string;
+  readonly contaminationHits: string;
+  readonly contaminationParquet: string;
   /** Files of a stage that takes ranges out of texts or turns documents away; see base/text-edits.ts. */
   revision(name: Revision): { readonly edits: string; readonly turnedAway: string };
 }
@@ -58,6 +63,8 @@ export function partitionFiles(partition: number): PartitionFiles {
     encoded: `.work/shard/${number}-tokens.col`,
     documentsParquet: `documents/part-${number}.parquet`,
     rejectsParquet: `rejects/part-${number}.parquet`,
+    contaminationHits: `${workFolder}/decontaminate/${number}-hits.col`,
+    contaminationParquet: `decontamination/part-${number}.parquet`,
     revision: (name) => ({
       edits: `${workFolder}/${name}/${number}-edits.col`,
       turnedAway: `${workFolder}/${name}/${number}-turned-away.col`,

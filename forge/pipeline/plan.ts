@@ -13,6 +13,8 @@ import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { numbered, type Revision } from "./layout.ts";
+import { planDecontamination } from "./plan-decontamination.ts";
+import { draft, keysOf, makeStage, toJson, type Draft } from "./plan-stage.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
@@ -28,9 +30,20 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const ingest = planIngest(config, inputs);
   const dedup = planDedupStages(config, inputs, ingest);
   const decided = keysOf(dedup.at(-1));
-  // Stages that revise what is kept stand behind deduplication; none is configured so far.
-  const revisions: readonly Revision[] = [];
-  const kept = (partition: number): readonly string[] => [ingest.tasks[partition]?.key ?? "", decided[partition] ?? ""];
+  // Stages that revise what is kept stand behind deduplication; none but decontamination is configured so far.
+  const before: readonly Revision[] = [];
+  const decontamination = planDecontamination(config, inputs, {
+    ingested: keysOf(ingest),
+    decided,
+    before,
+    revised: (partition) => [ingest.tasks[partition]?.key ?? "", decided[partition] ?? ""],
+  });
+  const revisions: readonly Revision[] = [...before, ...decontamination.revisions];
+  const kept = (partition: number): readonly string[] => [
+    ingest.tasks[partition]?.key ?? "",
+    decided[partition] ?? "",
+    ...decontamination.kept(partition),
+  ];
   const partitions = inputs.splits.map((_, partition) => partition);
   const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
     draft(
@@ -102,7 +115,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   return {
     version: 1,
     madeFrom: madeFrom(config, inputs),
-    stages: [ingest, ...dedup, tokenizer, encode, order, shard, documents],
+    stages: [ingest, ...dedup, ...decontamination.stages, tokenizer, encode, order, shard, documents],
   };
 }
 
@@ -113,6 +126,7 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
     ["program", program] as const,
     ...Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)] as const),
     ...inputs.files.map((file) => [`input ${file.uri}`, file.sha256] as const),
+    ...inputs.evaluation.map(({ uri, sha256 }) => [`evaluation ${uri}`, sha256] as const),
     ...Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256] as const),
     ...(inputs.tokenizer === null ? [] : [["tokenizer", inputs.tokenizer.sha256] as const]),
   ]);
@@ -199,35 +213,3 @@ const dedupSummaries = {
   choose: "choose which document stays",
   decide: "write the fate of each document",
 } as const satisfies Record<DedupStage["name"], string>;
-
-interface Draft {
-  readonly name: string;
-  readonly input: unknown;
-  readonly needs: readonly string[];
-  /** Part of the input that decides the bytes, when it is not all of it. */
-  readonly matters?: unknown;
-  readonly bytes?: number;
-}
-
-function draft(name: string, input: unknown, needs: readonly string[]): Draft {
-  return { name, input, needs };
-}
-
-function makeStage(name: string, summary: string, version: number, drafts: readonly Draft[]): Stage {
-  const tasks = drafts.map((one): Task => ({
-    id: `${name}/${one.name}`,
-    key: hashJson({ program, stage: name, version, input: one.matters ?? one.input, needs: one.needs }),
-    inputBytes: one.bytes ?? 0,
-    input: toJson(one.input),
-  }));
-  return { name, version, summary, tasks };
-}
-
-function keysOf(stage: Stage | undefined): readonly string[] {
-  return stage?.tasks.map((task) => task.key) ?? [];
-}
-
-/** Plain JSON: what a task will see after it crossed a thread or a file. */
-function toJson(value: unknown): Task["input"] {
-  return JSON.parse(JSON.stringify(value ?? null)) as Task["input"];
-}

@@ -3,6 +3,16 @@ import type { Task } from "../../schemas/run/plan.ts";
 import { dedupStages } from "../dedup/index.ts";
 import type { TaskContext, TaskOutcome } from "./executor.ts";
 import { dedup } from "./tasks/dedup.ts";
+import {
+  flagDocuments,
+  indexEvaluationSets,
+  markDocuments,
+  scanPartition,
+  type EvaluationIndexInput,
+  type FlagInput,
+  type MarkInput,
+  type ScanInput,
+} from "./tasks/decontaminate.ts";
 import { writeDocumentFiles } from "./tasks/documents.ts";
 import { ingest, type IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
@@ -16,6 +26,14 @@ export async function runTask(task: Task, context: TaskContext): Promise<TaskOut
   switch (stage) {
     case "ingest":
       return await ingest(input as IngestInput, context);
+    case "decontaminate-index":
+      return await indexEvaluationSets(input as EvaluationIndexInput, context);
+    case "decontaminate-scan":
+      return await scanPartition(input as ScanInput, context);
+    case "decontaminate-flag":
+      return await flagDocuments(input as FlagInput, context);
+    case "decontaminate-mark":
+      return await markDocuments(input as MarkInput, context);
     case "tokenizer":
       return await makeTokenizer(input as TokenizerInput, context);
     case "encode":

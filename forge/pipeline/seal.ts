@@ -14,6 +14,7 @@ import type { PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
+import type { FlagFigures, IndexFigures, MarkFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
 
@@ -154,6 +155,7 @@ function corpusFigures(
   assert(tokenizer !== undefined && order !== undefined, "tokenizer and order have records");
   const [chosen] = resultsOf<{ readonly unresolved: number }>(byStage, "choose");
   const verified = resultsOf<{ readonly pairs: number; readonly verified: number }>(byStage, "verify");
+  const contamination = contaminationFigures(config, byStage, documents);
   const tokens: CorpusFigures["tokens"] = {};
   for (const shard of order.shards) {
     const split = (tokens[shard.split] ??= { documents: 0, tokens: 0, shards: 0 });
@@ -178,8 +180,41 @@ function corpusFigures(
       verifiedPairs: sum(verified.map((one) => one.verified)),
       unresolved: chosen?.unresolved ?? 0,
     },
+    contamination,
     tokenizer,
     tokens,
+  };
+}
+
+function contaminationFigures(
+  { decontaminate }: CorpusConfig,
+  byStage: ByStage,
+  documents: readonly DocumentFigures[],
+): CorpusFigures["contamination"] {
+  const { sets, action, ngram, maxCorpusFrequency } = decontaminate;
+  if (sets.length === 0) return null;
+  const [index] = resultsOf<IndexFigures>(byStage, "decontaminate-index");
+  const [flag] = resultsOf<FlagFigures>(byStage, "decontaminate-flag");
+  const marks = resultsOf<MarkFigures>(byStage, "decontaminate-mark");
+  assert(index !== undefined && flag !== undefined, "the stages of decontamination have records");
+  const dropped = documents.flatMap((one) => Object.values(one.rejected["decontaminate"] ?? {}));
+  return {
+    action,
+    ngram,
+    maxCorpusFrequency,
+    ngrams: index.ngrams,
+    wholes: index.wholes,
+    indexBytes: index.bytes,
+    sets: sets.map(({ name, license }, i) => {
+      const [indexed, found] = [index.sets[i], flag.sets[i]];
+      assert(indexed !== undefined && found !== undefined, `the evaluation set ${name} has figures`);
+      return { name, license: license ?? null, ...indexed, ...found };
+    }),
+    flagged: sum(marks.map((one) => one.flagged)),
+    flaggedByCopy: sum(marks.map((one) => one.flaggedByCopy)),
+    dropped: sum(dropped),
+    cutDocuments: sum(marks.map((one) => one.cutDocuments)),
+    cutCharacters: sum(marks.map((one) => one.cutCharacters)),
   };
 }
 

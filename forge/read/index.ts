@@ -5,4 +5,5 @@
  */
 export { planSources, type PlanSourcesOptions } from "./plan.ts";
 export { readSplit, type ReadSplitOptions } from "./read.ts";
+export { readObjects, type ReadObjectsOptions } from "./objects.ts";
 export type { Compression, InputFile, InputPlan, InputSplit, ReadItem, SplitPart } from "./types.ts";

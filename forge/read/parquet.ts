@@ -55,6 +55,31 @@ export async function* readParquet(context: PartContext, collect: Collector): As
   }
 }
 
+/** All rows as objects, row group by row group; lists and structs are assembled, texts are strings. */
+export async function* readParquetObjects(
+  source: ByteSource,
+): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
+  const { parquetReadObjects } = await import("hyparquet");
+  const file = asyncBuffer(source);
+  const metadata = await readMetadata(file, source);
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    try {
+      yield* await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd });
+    } catch (error) {
+      if (error instanceof ForgeError) throw error;
+      throw new DataError(
+        "file-damaged",
+        `${source.uri} cannot be read: rows ${rowStart} to ${rowEnd - 1}: ${reasonOf(error)}`,
+        { file: source.uri, row: rowStart },
+        { cause: error },
+      );
+    }
+    rowStart = rowEnd;
+  }
+}
+
 /** Where a file can be cut, and whether it has the text column. */
 export async function inspectParquet(source: ByteSource, fields: FieldMapping): Promise<Inspection> {
   const { parquetSchema } = await import("hyparquet");

@@ -134,7 +134,7 @@ async function checkFile(folder: string, file: z.infer<typeof manifestFileSchema
 /** Data files that the manifest does not name: leftovers that a reader of the folder would take for data. */
 async function unlistedFiles(folder: string, listed: ReadonlySet<string>): Promise<VerifyProblem[]> {
   const problems: VerifyProblem[] = [];
-  for (const part of ["documents", "rejects", "tokens", "answers"]) {
+  for (const part of ["documents", "rejects", "tokens", "answers", "decontamination"]) {
     const names = await readdir(join(folder, part)).catch(() => []);
     for (const name of names.sort()) {
       const path = `${part}/${name}`;

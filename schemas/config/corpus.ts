@@ -1,9 +1,11 @@
 /**
  * The config of `forge build-corpus`. Every default, bound and description lives here (and in the parts imported).
  *
- * Extraction, repair and redaction: extract.ts. Rules of filters: filter.ts. Deduplication: dedup.ts. Tokenizer and shards: shard.ts.
+ * Extraction, repair and redaction: extract.ts. Rules of filters: filter.ts. Deduplication: dedup.ts.
+ * Decontamination: decontaminate.ts. Tokenizer and shards: shard.ts.
  */
 import { z } from "zod";
+import { decontaminateConfigSchema } from "./decontaminate.ts";
 import { dedupConfigSchema } from "./dedup.ts";
 import { repairConfigSchema } from "./extract.ts";
 import { filterConfigSchema, filterListSchema } from "./filter.ts";
@@ -156,6 +158,9 @@ export const corpusConfigSchema = z.strictObject({
         "(of all of it when there is none). Rules made for English prose reject books, code and Chinese.",
     ),
   dedup: dedupConfigSchema.prefault({}).describe("Removal of exact and near duplicates."),
+  decontaminate: decontaminateConfigSchema
+    .prefault({})
+    .describe("Search for evaluation sets, and what happens to documents that hold parts of them."),
   tokenizer: tokenizerConfigSchema.prefault({}).describe("Tokenizer to use or to train."),
   shard: shardConfigSchema.prefault({}).describe("Order, split and size of the output files."),
 });

@@ -1,5 +1,6 @@
 /** The manifest of `forge build-corpus`: every file with its digest, and all figures that the card shows. */
 import { z } from "zod";
+import { contaminationActions } from "../config/decontaminate.ts";
 import { conservationSchema, manifestFileSchema, stageCountsSchema } from "./manifest.ts";
 
 const count = z.int().nonnegative();
@@ -17,6 +18,38 @@ export const sourceFiguresSchema = z.strictObject({
   description: z.string().nullable(),
 });
 export type SourceFigures = z.infer<typeof sourceFiguresSchema>;
+
+/** What decontamination found; documents that are duplicates of each other count once. */
+export const contaminationFiguresSchema = z.strictObject({
+  action: z.enum(contaminationActions),
+  ngram: count,
+  maxCorpusFrequency: count,
+  /** Distinct n-grams, and short examples matched whole, that were looked for. */
+  ngrams: count,
+  wholes: count,
+  /** Memory of their index, held once for all workers. */
+  indexBytes: count,
+  sets: z.array(
+    z.strictObject({
+      name: z.string(),
+      license: z.string().nullable(),
+      examples: count,
+      /** Examples that cannot be looked for, were found, were found by common phrases only. */
+      tooShort: count,
+      contaminated: count,
+      frequent: count,
+      /** Flagged documents that hold something of the set. */
+      documents: count,
+    }),
+  ),
+  /** Documents kept by the stages before that are flagged; of them those of which only a removed duplicate has a hit. */
+  flagged: count,
+  flaggedByCopy: count,
+  dropped: count,
+  cutDocuments: count,
+  cutCharacters: count,
+});
+export type ContaminationFigures = z.infer<typeof contaminationFiguresSchema>;
 
 export const corpusFiguresSchema = z.strictObject({
   sources: z.array(sourceFiguresSchema),
@@ -39,6 +72,8 @@ export const corpusFiguresSchema = z.strictObject({
     /** Kept documents that share a bucket with one they were not compared with, because a budget ran out. */
     unresolved: count,
   }),
+  /** Null when no evaluation set was configured. */
+  contamination: contaminationFiguresSchema.nullable(),
   tokenizer: z.strictObject({ name: z.string(), sha256: z.string(), vocabularySize: count, trained: z.boolean() }),
   tokens: z.record(z.string(), z.strictObject({ documents: count, tokens: count, shards: count })),
 });

@@ -1,0 +1,88 @@
+/**
+ * The stages of decontamination in a plan: index the evaluation sets, scan, flag over all, mark.
+ *
+ * A changed evaluation set redoes the index, the scans and what follows from them; another deduplication keeps the
+ * scans; another action, limit or window redoes marks only.
+ */
+import type { CorpusConfig } from "../../schemas/config/corpus.ts";
+import type { Stage } from "../../schemas/run/plan.ts";
+import type { CorpusInputs } from "./inputs.ts";
+import { numbered, type Revision } from "./layout.ts";
+import { draft, keysOf, makeStage } from "./plan-stage.ts";
+import type { EvaluationIndexInput, FlagInput, MarkInput, ScanInput } from "./tasks/decontaminate.ts";
+
+/** Counts up when a stage would write other bytes for the same input; the n-gram index's layout counts, too. */
+const version = 1;
+
+interface Upstream {
+  /** Keys of the ingest tasks, and of the tasks that decide about duplicates, by partition. */
+  readonly ingested: readonly string[];
+  readonly decided: readonly string[];
+  /** Stages whose revisions come first. */
+  readonly before: readonly Revision[];
+  /** Keys of all that makes the documents of a partition what they are in front of decontamination. */
+  readonly revised: (partition: number) => readonly string[];
+}
+
+interface Decontamination {
+  /** None when there is no evaluation set. */
+  readonly stages: readonly Stage[];
+  /** Empty when it changes no document. */
+  readonly revisions: readonly Revision[];
+  /** Keys that the kept documents of a partition depend on. */
+  readonly kept: (partition: number) => readonly string[];
+}
+
+export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, upstream: Upstream): Decontamination {
+  const { sets, action, ngram, minWords, maxCorpusFrequency, window, minPieceCharacters, maxPieces } =
+    config.decontaminate;
+  if (sets.length === 0) return { stages: [], revisions: [], kept: () => [] };
+  const { ingested, decided, before, revised } = upstream;
+  const names = sets.map(({ name }) => name);
+  const partitions = inputs.splits.map((_, partition) => partition);
+  const indexInput: EvaluationIndexInput = {
+    config: { sets: sets.map(({ name, fields }) => ({ name, fields })), ngram, minWords },
+    files: inputs.evaluation,
+    root: inputs.root,
+  };
+  const { root: _root, ...matters } = indexInput;
+  const index = makeStage("decontaminate-index", "index the n-grams of evaluation sets", version, [
+    { ...draft("index", indexInput, []), matters },
+  ]);
+  const scan = makeStage(
+    "decontaminate-scan",
+    "find evaluation sets in documents",
+    version,
+    partitions.map((partition) =>
+      draft(numbered(partition), { partition, before } satisfies ScanInput, [
+        ...keysOf(index),
+        ...(before.length === 0 ? [ingested[partition] ?? ""] : revised(partition)),
+      ]),
+    ),
+  );
+  const flag = makeStage("decontaminate-flag", "tell common phrases from contamination", version, [
+    draft("flag", { partitions: partitions.length, sets: names, maxCorpusFrequency } satisfies FlagInput, [
+      ...keysOf(scan),
+      ...decided,
+    ]),
+  ]);
+  const markConfig = { action, ngram, maxCorpusFrequency, window, minPieceCharacters, maxPieces };
+  const mark = makeStage(
+    "decontaminate-mark",
+    "report contamination, decide what is cut and dropped",
+    version,
+    partitions.map((partition) =>
+      draft(numbered(partition), { partition, before, sets: names, config: markConfig } satisfies MarkInput, [
+        ...keysOf(flag),
+        scan.tasks[partition]?.key ?? "",
+        ...revised(partition),
+      ]),
+    ),
+  );
+  const changes = action !== "report";
+  return {
+    stages: [index, scan, flag, mark],
+    revisions: changes ? ["decontaminate"] : [],
+    kept: (partition) => (changes ? [mark.tasks[partition]?.key ?? ""] : []),
+  };
+}

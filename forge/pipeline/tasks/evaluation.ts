@@ -1,0 +1,94 @@
+/** Reads evaluation sets: records of JSON Lines and Parquet files to examples with their texts. */
+import type { EvaluationSet } from "../../../schemas/config/decontaminate.ts";
+import { DataError } from "../../base/index.ts";
+import type { EvaluationExample } from "../../decontaminate/index.ts";
+import { readObjects } from "../../read/index.ts";
+
+/** A file of an evaluation set. */
+export interface EvaluationFile {
+  /** Index of the set in the config. */
+  readonly set: number;
+  readonly uri: string;
+  readonly sha256: string;
+}
+
+/**
+ * Examples in the order of sets, files and records.
+ *
+ * @throws DataError `evaluation-field-missing` when no record of a file has a configured field: a misspelt name must not
+ *   pass for a clean set
+ */
+export async function* readExamples(
+  sets: readonly Pick<EvaluationSet, "name" | "fields">[],
+  files: readonly EvaluationFile[],
+  root: string,
+): AsyncGenerator<EvaluationExample, void, undefined> {
+  for (const { set, uri } of files) {
+    const { name, fields } = sets[set] as Pick<EvaluationSet, "name" | "fields">;
+    const wanted = {
+      question: listed(fields.question),
+      answer: listed(fields.answer),
+      passage: listed(fields.passage),
+    };
+    const missing = new Set(Object.values(wanted).flat());
+    const textsOf = (record: Record, names: readonly string[], row: number): string[] =>
+      names.flatMap((field) => {
+        const values = valuesAt(record, field.split("."));
+        if (values.length > 0) missing.delete(field);
+        return values.flatMap((value) => textsIn(value, { set: name, uri, field, row }));
+      });
+    let row = 0;
+    for await (const record of readObjects(uri, { root })) {
+      const id = fields.id === undefined ? undefined : valuesAt(record, fields.id.split("."))[0];
+      yield {
+        set,
+        id: typeof id === "string" || typeof id === "number" || typeof id === "bigint" ? String(id) : `${uri}#${row}`,
+        question: textsOf(record, wanted.question, row),
+        answer: textsOf(record, wanted.answer, row),
+        passage: textsOf(record, wanted.passage, row),
+      };
+      row++;
+    }
+    if (row > 0 && missing.size > 0) {
+      throw new DataError(
+        "evaluation-field-missing",
+        `No record of ${uri} (evaluation set ${name}) has the field ${[...missing].join(", ")}`,
+        { file: uri },
+        { hint: "Name the fields as the file has them, under decontaminate.sets[].fields; a.b reaches into objects." },
+      );
+    }
+  }
+}
+
+type Record = Readonly<globalThis.Record<string, unknown>>;
+
+function listed(names: string | readonly string[] | undefined): readonly string[] {
+  if (names === undefined) return [];
+  return typeof names === "string" ? [names] : names;
+}
+
+/** What stands at a dotted name; lists on the way are walked through. Nothing for null and what is not there. */
+function valuesAt(value: unknown, path: readonly string[]): unknown[] {
+  if (value === undefined || value === null) return [];
+  const [name, ...rest] = path;
+  if (name === undefined) return [value];
+  if (Array.isArray(value)) return value.flatMap((one) => valuesAt(one, path));
+  return typeof value === "object" ? valuesAt((value as Record)[name], rest) : [];
+}
+
+/** Texts of a value: itself, or all of a list. Numbers and truth values are no text: they stand everywhere. */
+function textsIn(
+  value: unknown,
+  place: { readonly set: string; readonly uri: string; readonly field: string; readonly row: number },
+): string[] {
+  if (typeof value === "string") return [value];
+  if (Array.isArray(value)) return value.flatMap((one) => textsIn(one, place));
+  if (typeof value !== "object" || value === null) return [];
+  const { set, uri, field, row } = place;
+  throw new DataError(
+    "evaluation-field-nested",
+    `The field ${field} of record ${row} of ${uri} (evaluation set ${set}) is an object`,
+    { file: uri, row, column: field },
+    { hint: `Name the field inside it: ${field}.${Object.keys(value)[0] ?? "text"}` },
+  );
+}
