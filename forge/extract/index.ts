@@ -11,4 +11,5 @@ export {
   type ExtractRejection,
 } from "./extractor.ts";
 export { extractHtml, type ExtractedText } from "./html.ts";
+export { redactTexts, type RedactCounts, type RedactedKind, type RedactedTexts } from "./redact.ts";
 export { repairTexts, type RepairCounts, type RepairedTexts } from "./repair.ts";
