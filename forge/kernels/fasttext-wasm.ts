@@ -17,6 +17,8 @@ interface FastTextExports extends KernelExports {
 
 /** Models with a larger input matrix, unpacked, stay with the plain classifier. */
 const maxMatrixBytes = 2 ** 28;
+/** Longer character n-grams stay with it as well: the kernel gathers those of one beginning in a fixed space. */
+const mostCharacters = 64;
 const rememberedSlots = 2 ** 15;
 /** Texts of a piece together have this many bytes, unless one alone has more. */
 const pieceBytes = 1 << 20;
@@ -24,7 +26,8 @@ const pieceBytes = 1 << 20;
 /** Makes the fast classifier; undefined where it cannot run, for word n-grams and for very large models. */
 export function createWasmFastText(model: FastTextModel): FastTextClassifier | undefined {
   const floats = (model.dimensions + 3) & ~3;
-  if (model.wordNgrams > 1 || 4 * floats * model.input.rows > maxMatrixBytes) return undefined;
+  if (model.wordNgrams > 1 || model.maxCharacters > mostCharacters || 4 * floats * model.input.rows > maxMatrixBytes)
+    return undefined;
   const instance = ownKernelInstance();
   if (instance === undefined) return undefined;
   const kernels = instance.exports as unknown as FastTextExports;
@@ -74,16 +77,10 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
 }
 
 function placeModel(instance: KernelInstance, kernels: FastTextExports, model: FastTextModel, floats: number): void {
-  const { input, dimensions } = model;
-  const dense = toDense(input);
-  const padded = new Float32Array(floats * input.rows);
-  for (let row = 0; row < input.rows; row++) {
-    padded.set(dense.subarray(row * dimensions, (row + 1) * dimensions), row * floats);
-  }
   const words = dictionaryOf(model);
-  const kept = keptOf(model);
+  const { rows, bits, before } = rowsOf(model, floats);
   kernels.setFastText(
-    instance.placePersistent(padded),
+    instance.placePersistent(rows),
     floats,
     model.words.size,
     model.minCharacters,
@@ -92,14 +89,66 @@ function placeModel(instance: KernelInstance, kernels: FastTextExports, model: F
     instance.placePersistent(words.slots),
     words.slots.length / 4,
     instance.placePersistent(words.bytes),
-    kept === undefined ? 0 : instance.placePersistent(kept),
-    kept === undefined ? 1 : kept.length / 2,
-    kept === undefined ? 0 : instance.placePersistent(keptBitsOf(model)),
-    instance.allocatePersistent(rememberedSlots * (32 + 4 * floats)),
+    bits === undefined ? 0 : instance.placePersistent(bits),
+    instance.placePersistent(before),
+    instance.allocatePersistent(32 * rememberedSlots),
+    instance.allocatePersistent(4 * floats * rememberedSlots),
     rememberedSlots,
     model.words.get(endOfLine) ?? -1,
     instance.allocatePersistent(4 * floats),
   );
+}
+
+interface Rows {
+  readonly rows: Float32Array;
+  /** A bit for each bucket that was kept; undefined when nothing was pruned. */
+  readonly bits: Uint32Array | undefined;
+  /** For each 64 buckets, how many were kept before them. */
+  readonly before: Uint32Array;
+}
+
+/**
+ * The input matrix with padded rows: words, then n-grams. Kept n-grams stand in order of their buckets, so that counting
+ * bits finds the row of one.
+ */
+function rowsOf({ input, dimensions, words, buckets, keptBuckets }: FastTextModel, floats: number): Rows {
+  const dense = toDense(input);
+  if (keptBuckets === undefined) {
+    return { rows: paddedRows(dense, dimensions, floats, input.rows), bits: undefined, before: new Uint32Array(1) };
+  }
+  const kept = Uint32Array.from(keptBuckets.keys()).sort();
+  const groups = Math.ceil(buckets / 64);
+  const bits = new Uint32Array(2 * groups);
+  const before = new Uint32Array(groups + 1);
+  const order = new Uint32Array(kept.length);
+  let count = 0;
+  for (const bucket of kept) {
+    // A hash leads to no other bucket.
+    if (bucket >= buckets) break;
+    order[count++] = words.size + (keptBuckets.get(bucket) as number);
+    bits[bucket >> 5] = (bits[bucket >> 5] as number) | (1 << (bucket & 31));
+    before[(bucket >> 6) + 1] = count;
+  }
+  for (let group = 1; group <= groups; group++) {
+    before[group] = Math.max(before[group] as number, before[group - 1] as number);
+  }
+  return { rows: paddedRows(dense, dimensions, floats, words.size, order.subarray(0, count)), bits, before };
+}
+
+/** The first rows as they are, then others in a given order; zeros at the end of each. */
+function paddedRows(
+  dense: Float32Array,
+  dimensions: number,
+  floats: number,
+  first: number,
+  order = new Uint32Array(0),
+): Float32Array {
+  const rows = new Float32Array(floats * (first + order.length));
+  for (let to = 0; to < first + order.length; to++) {
+    const from = to < first ? to : (order[to - first] as number);
+    for (let i = 0; i < dimensions; i++) rows[to * floats + i] = dense[from * dimensions + i] as number;
+  }
+  return rows;
 }
 
 /** Open addressing, at most half full: (hash, offset, length + 1, id); labels have the id of all ones. */
@@ -117,27 +166,6 @@ function dictionaryOf(model: FastTextModel): { readonly slots: Uint32Array; read
     offset += word.length;
   }
   return { slots, bytes: Buffer.from(entries.map(([word]) => word).join(""), "latin1") };
-}
-
-/** Open addressing, at most half full: (bucket, row + 1). */
-function keptOf({ keptBuckets }: FastTextModel): Uint32Array | undefined {
-  if (keptBuckets === undefined) return undefined;
-  const mask = powerOfTwo(2 * keptBuckets.size + 1) - 1;
-  const slots = new Uint32Array(2 * (mask + 1));
-  for (const [bucket, row] of keptBuckets) {
-    let at = Math.imul(bucket, 0x9e3779b1) & mask;
-    while (slots[2 * at + 1] !== 0) at = (at + 1) & mask;
-    slots.set([bucket, row + 1], 2 * at);
-  }
-  return slots;
-}
-
-function keptBitsOf({ keptBuckets, buckets }: FastTextModel): Uint8Array {
-  const bits = new Uint8Array((buckets >> 3) + 1);
-  for (const bucket of keptBuckets?.keys() ?? []) {
-    bits[bucket >> 3] = (bits[bucket >> 3] as number) | (1 << (bucket & 7));
-  }
-  return bits;
 }
 
 function powerOfTwo(least: number): number {

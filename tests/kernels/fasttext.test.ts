@@ -104,6 +104,8 @@ describe.each(["softmax", "hs", "ova"])("a classifier trained by fastText with t
   it.each([
     ["words", { wordNgrams: 1, minn: 0, maxn: 0 }],
     ["words, pairs of words and character n-grams", { wordNgrams: 2, minn: 2, maxn: 3 }],
+    ["words and character n-grams", { wordNgrams: 1, minn: 1, maxn: 3 }],
+    ["words and character n-grams in an odd number of buckets", { wordNgrams: 1, minn: 2, maxn: 6, bucket: 333 }],
     ["words and runs of three words", { wordNgrams: 3, minn: 0, maxn: 0 }],
   ])("is read from .bin and predicts the same, with %s", async (_, settings) => {
     const lines = Array.from({ length: 60 }, (_, i) => {
@@ -130,6 +132,7 @@ describe.each(["softmax", "hs", "ova"])("a classifier trained by fastText with t
     const ours = loadFastText(bytes);
     const plain = loadFastText(bytes, { implementation: "reference" });
     expect(ours.predict(columnOf(texts), { k: 3 })).toEqual(plain.predict(columnOf(texts), { k: 3 }));
+    if (settings.wordNgrams === 1) loadFastText(bytes, { implementation: "wasm" });
     expect([...ours.labels].sort()).toEqual(["code", "list", "prose"]);
     expectSame(
       ours,
