@@ -18,6 +18,9 @@ const endings: readonly (readonly [RegExp, FormatName])[] = [
   [/\.(jsonl|ndjson)$/i, "jsonl"],
   [/\.parquet$/i, "parquet"],
   [/\.(arrow|feather|ipc)$/i, "arrow"],
+  [/\.wet$/i, "wet"],
+  [/\.warc$/i, "warc"],
+  [/\.(html?|xhtml)$/i, "html"],
   [/\.(md|markdown)$/i, "markdown"],
   [/\.d\.[cm]?ts$/i, "typescript-doc-comments"],
 ];

@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { posix, relative, sep } from "node:path";
 
 /**
- * 128 bits, as 32 hex digits, of the source's URI and of where the record begins in its decompressed bytes.
+ * 128 bits, as 32 hex digits, of the source's URI and of the record's place in it.
  *
  * @param uri relative to the configured root, so that moving the root keeps ids
+ * @param place what no split changes: where a line begins in the decompressed file, the row of a table, the offset of a
+ *   WARC's gzip member (`member+offset` for what does not begin it)
  */
-export function documentId(uri: string, byteOffset: number): string {
-  return createHash("sha256").update(`${uri}\n${byteOffset}`).digest("hex").slice(0, 32);
+export function documentId(uri: string, place: number | string): string {
+  return createHash("sha256").update(`${uri}\n${place}`).digest("hex").slice(0, 32);
 }
 
 /** A file's URI: its path from the root with forward slashes; `..` stays for files outside. */

@@ -6,4 +6,4 @@
 export { planSources, type PlanSourcesOptions } from "./plan.ts";
 export { readSplit, type ReadSplitOptions } from "./read.ts";
 export { readObjects, type ReadObjectsOptions } from "./objects.ts";
-export type { Compression, InputFile, InputPlan, InputSplit, ReadItem, SplitPart } from "./types.ts";
+export type { Compression, InputFile, InputPlan, InputSplit, ReadItem, ReadRejection, SplitPart } from "./types.ts";

@@ -4,7 +4,7 @@
  * Streams of node:zlib drop what they still hold when they fail. So chunks are taken from them as they appear, and
  * back-pressure is on the side of the input: the next 64 KB of it are written only when the output was taken.
  */
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress, type Gunzip, type InflateRaw, type ZstdDecompress } from "node:zlib";
 import type { ByteSource } from "./byte-source.ts";
 import type { Compression } from "./types.ts";
 
@@ -61,31 +61,48 @@ export async function* openBytes(
   }
 }
 
-async function* decompress(
+function decompress(
   source: AsyncIterable<Uint8Array>,
   compression: "gzip" | "zstd",
   chunkSize: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stream: Gunzip | ZstdDecompress =
-    compression === "gzip" ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
+  return decompressWith(
+    source,
+    compression === "gzip" ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize }),
+  );
+}
+
+/**
+ * Sends bytes through a decoder of node:zlib until it has enough.
+ *
+ * @throws DamagedStream after the good part
+ */
+export async function* decompressWith(
+  source: AsyncIterable<Uint8Array>,
+  stream: Gunzip | InflateRaw | ZstdDecompress,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let ready: Buffer[] = [];
   let failure: Error | undefined;
+  let ended = false;
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   stream.on("data", (chunk: Buffer) => ready.push(chunk));
   stream.on("error", (error) => {
     failure = error;
     close();
   });
-  stream.on("end", close);
+  stream.on("end", () => {
+    ended = true;
+    close();
+  });
   try {
     for await (const whole of source) {
-      for (let at = 0; at < whole.length && failure === undefined; at += inputChunk) {
+      for (let at = 0; at < whole.length && failure === undefined && !ended; at += inputChunk) {
         const chunk = whole.subarray(at, at + inputChunk);
         await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
         yield* ready;
         ready = [];
       }
-      if (failure !== undefined) break;
+      if (failure !== undefined || ended) break;
     }
     if (failure === undefined) stream.end();
     await closed;

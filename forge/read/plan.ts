@@ -1,7 +1,7 @@
 /**
  * From a config's sources to files with their hashes, and to splits of about equal size.
  *
- * Large files are cut: JSON Lines anywhere, Parquet between row groups, Arrow files between record batches. Small files
+ * Large files are cut: JSON Lines and WARC anywhere, Parquet between row groups, Arrow files between record batches. Small files
  * of a source are grouped in their order; what cannot be cut is a split by itself. The plan depends on names and
  * contents only.
  */
@@ -200,10 +200,15 @@ function cutFile(file: InputFile, splitBytes: number): readonly SplitPart[] {
     const [, ...inner] = borders;
     cuts = targets.slice(1).flatMap((target) => inner.find(({ start }) => start >= target) ?? []);
     cuts = cuts.filter((cut, i) => cut.start !== cuts[i - 1]?.start);
-  } else if (file.format === "jsonl" && file.compression === "none")
-    cuts = targets.slice(1).map((start) => ({ start }));
+  } else if (isCutAnywhere(file)) cuts = targets.slice(1).map((start) => ({ start }));
   const starts: readonly Border[] = [{ start: 0, row: 0 }, ...cuts];
   return starts.map((border, i) => partOf(file, border, starts[i + 1]?.start ?? bytes));
+}
+
+/** Formats whose readers find the first record of a range by themselves. */
+function isCutAnywhere({ format, compression }: InputFile): boolean {
+  if (format === "jsonl") return compression === "none";
+  return (format === "warc" || format === "wet") && compression !== "zstd";
 }
 
 function partOf(file: InputFile, border: Border, end: number): SplitPart {

@@ -4,7 +4,7 @@
  * A file that cannot be opened any more although the plan saw it is quarantined, too; it must not stop a long run.
  */
 import type { FieldMapping, FormatName, ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { DocumentBatchBuilder, type MediaType } from "../../schemas/record/document.ts";
+import { DocumentBatchBuilder, type MediaType, type NewDocument } from "../../schemas/record/document.ts";
 import type { Quarantine } from "../../schemas/record/reject.ts";
 import { DataError } from "../base/index.ts";
 import { loadKernels, type TextKernels } from "../kernels/index.ts";
@@ -12,7 +12,8 @@ import { readArrow } from "./arrow.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { readParquet } from "./parquet.ts";
-import type { InputSplit, ReadItem, SplitPart } from "./types.ts";
+import type { InputSplit, ReadItem, ReadRejection, SplitPart } from "./types.ts";
+import { readWarc } from "./warc.ts";
 import { readWholeFile } from "./whole-file.ts";
 
 export interface ReadSplitOptions {
@@ -42,6 +43,9 @@ const readers: Readonly<Record<FormatName, Reader>> = {
   jsonl: readJsonLines,
   parquet: readParquet,
   arrow: readArrow,
+  warc: readWarc,
+  wet: readWarc,
+  html: readWholeFile,
   text: readWholeFile,
   markdown: readWholeFile,
   "typescript-doc-comments": readWholeFile,
@@ -90,6 +94,7 @@ export class Collector {
   skipped: Uint8Array = new Uint8Array(0);
   readonly #batchBytes: number;
   #quarantined: Quarantine[] = [];
+  #rejections: ReadRejection[] = [];
   #replacements = 0;
   #mediaType: MediaType = "text/plain";
   /** Batches that were ended because the next text is of another type. */
@@ -101,7 +106,12 @@ export class Collector {
 
   /** Time to drain. */
   get full(): boolean {
-    return this.builder.textBytes >= this.#batchBytes || this.#quarantined.length >= 1000 || this.#ended.length > 0;
+    return (
+      this.builder.textBytes >= this.#batchBytes ||
+      this.#quarantined.length >= 1000 ||
+      this.#rejections.length >= 1000 ||
+      this.#ended.length > 0
+    );
   }
 
   /** Call before a text of this type is appended. */
@@ -113,6 +123,12 @@ export class Collector {
 
   quarantine(entry: Quarantine): void {
     this.#quarantined.push(entry);
+  }
+
+  /** Counts a record that is no text: its row says where it was, and has no text. */
+  reject(reason: ReadRejection["reason"], value: number, record: Omit<NewDocument, "text">): void {
+    this.#rejections.push({ row: this.builder.length, reason, value });
+    this.builder.append({ ...record, text: new Uint8Array(0) });
   }
 
   markSkipped(bytes: Uint8Array): void {
@@ -134,6 +150,8 @@ export class Collector {
   #finish(): ReadItem {
     const replacements = this.#replacements;
     this.#replacements = 0;
-    return { batch: this.builder.finish(), mediaType: this.#mediaType, replacements };
+    const rejections = this.#rejections;
+    this.#rejections = [];
+    return { batch: this.builder.finish(), mediaType: this.#mediaType, rejections, replacements };
   }
 }

@@ -14,6 +14,8 @@ export type CellValue = unknown;
 export interface SourceRecord {
   readonly id: string;
   readonly text: Uint8Array;
+  /** U+FFFD put in already, when another charset was decoded. @default 0 */
+  readonly replacements?: number;
   /** Place in the file, for the quarantine. */
   readonly row: number | null;
   readonly byteOffset: number;
@@ -38,6 +40,7 @@ export function takeRecord(context: PartContext, collect: Collector, record: Sou
     return quarantine("invalid-utf8", `byte ${invalid} of the text is not valid UTF-8`);
   }
   collect.begin(type);
+  collect.addReplacements(record.replacements ?? 0);
   let bytes = text;
   if (invalid >= 0) {
     const repaired = kernels.repairUtf8(text);

@@ -64,12 +64,22 @@ export interface InputPlan {
   readonly splits: readonly InputSplit[];
 }
 
+/** A record that was read but is no text: a failed request, a picture. Its row in the batch has an empty text. */
+export interface ReadRejection {
+  readonly row: number;
+  readonly reason: "http-status" | "content-type";
+  /** The status; NaN where nothing was measured. */
+  readonly value: number;
+}
+
 /** One piece of what a split yields: documents, or an entry of bad input. */
 export type ReadItem =
   | {
       readonly batch: RecordBatch;
       /** Of all texts of the batch. */
       readonly mediaType: MediaType;
+      /** Rows that are no documents for any later stage, in their order. */
+      readonly rejections: readonly ReadRejection[];
       /** Invalid UTF-8 sequences replaced by U+FFFD in these documents. */
       readonly replacements: number;
     }

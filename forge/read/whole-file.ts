@@ -1,7 +1,8 @@
-/** Formats in which a file is one document: text, Markdown, doc comments, Brown. */
+/** Formats in which a file is one document: text, Markdown, HTML, doc comments, Brown. */
 import type { FormatName } from "../../schemas/config/corpus.ts";
 import type { QuarantineReason } from "../../schemas/record/reject.ts";
 import { untagBrown } from "./brown.ts";
+import { decodeText } from "./charset.ts";
 import { extractDocComments } from "./doc-comments.ts";
 import { documentId } from "./identity.ts";
 import { DamagedStream, openBytes } from "./open.ts";
@@ -42,7 +43,11 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
     if (error instanceof DamagedStream) return quarantine(error.reason, error.message, bytes);
     throw error;
   }
-  const content = Buffer.concat(chunks);
+  const isPage = part.format === "html";
+  const whole = Buffer.concat(chunks);
+  const { bytes: content, replacements } = isPage
+    ? decodeText(whole, undefined, kernels)
+    : { bytes: whole, replacements: 0 };
   const invalid = kernels.findInvalidUtf8(content);
   if (invalid >= 0 && read.onInvalidUtf8 === "quarantine") {
     return quarantine("invalid-utf8", `byte ${invalid} is not valid UTF-8`, invalid);
@@ -52,7 +57,7 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
   const text =
     convert === undefined ? repaired.bytes : Buffer.from(convert(Buffer.from(repaired.bytes).toString("utf8")), "utf8");
   if (text.length === 0) return;
-  collect.begin("text/plain");
-  collect.addReplacements(repaired.replacements);
+  collect.begin(isPage ? "text/html" : "text/plain");
+  collect.addReplacements(repaired.replacements + replacements);
   collect.builder.append({ id: documentId(part.uri, 0), text, source: part.uri, language: language ?? null });
 }

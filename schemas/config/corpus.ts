@@ -18,6 +18,9 @@ export const formatNames = [
   "jsonl",
   "parquet",
   "arrow",
+  "warc",
+  "wet",
+  "html",
   "text",
   "markdown",
   "typescript-doc-comments",
@@ -69,9 +72,13 @@ export const sourceConfigSchema = z
       .default("auto")
       .describe(
         "`auto` goes by the file's name, without .gz and .zst: .jsonl .ndjson, .parquet, .arrow .feather .ipc, " +
-          ".md .markdown, .d.ts .d.mts .d.cts; everything else is text.",
+          ".warc, .wet, .html .htm .xhtml, .md .markdown, .d.ts .d.mts .d.cts; everything else is text.",
       ),
-    fields: fieldMappingSchema.prefault({}).describe("JSONL, Parquet and Arrow: which field or column holds what."),
+    fields: fieldMappingSchema
+      .prefault({})
+      .describe(
+        "JSONL, Parquet and Arrow: which field or column holds what. WARC: `meta` names header fields to keep.",
+      ),
     language: z
       .string()
       .min(2)

@@ -13,13 +13,14 @@ const samples = await samplesOf(texts);
 
 describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (name, sample) => {
   const source = { name: "s", path: name };
+  const { reasonOfNull = "field-missing" } = sample;
 
   it("gives every record once: as a document or as an entry of the quarantine", async () => {
     await using folder = await folderOf({ [name]: sample.bytes });
     const { documents, quarantined } = await readAll(folder.path, configOf([source]));
     expect(documents.map(({ text }) => text)).toEqual(good);
     expect(documents.length + quarantined.length).toBe(texts.length);
-    for (const { source: file, reason } of quarantined) expect([file, reason]).toEqual([name, "field-missing"]);
+    for (const entry of quarantined) expect([entry.source, entry.reason]).toEqual([name, reasonOfNull]);
     expect(quarantined.map(({ row }) => row)).toEqual([7, 47, 87, 127]);
     expect(new Set(documents.map(({ id }) => id)).size).toBe(good.length);
   });
@@ -31,19 +32,21 @@ describe.each(samples.map((sample) => [sample.name, sample] as const))("%s", (na
       const split = await readAll(folder.path, configOf([source], { splitBytes, batchBytes: 1024 }));
       expect(split.documents).toEqual(whole.documents);
       expect(split.quarantined.length).toBe(whole.quarantined.length);
-      expect(split.plan.splits.length > 1).toBe(sample.splits);
+      if (splitBytes === 1024) expect(split.plan.splits.length > 1).toBe(sample.splits);
     }
   });
 
   it("keeps the good records of a file that lost its tail, and names file and place of the loss", async () => {
     const cut = sample.bytes.subarray(0, Math.floor(sample.bytes.length * 0.6));
+    await using complete = await folderOf({ [name]: sample.bytes });
+    const whole = await readAll(complete.path, configOf([source]));
     await using folder = await folderOf({ [name]: cut });
     const { documents, quarantined } = await readAll(folder.path, configOf([source]));
     expect(documents.map(({ text }) => text)).toEqual(good.slice(0, documents.length));
     if (sample.readsTruncated) expect(documents.length).toBeGreaterThan(0);
     const last = quarantined.at(-1);
     expect(last?.source).toBe(name);
-    expect(last?.reason).not.toBe("field-missing");
+    expect(last?.message).not.toBe(whole.quarantined.at(-1)?.message);
     expect(last?.byteOffset).toBeGreaterThanOrEqual(0);
   });
 

@@ -22,6 +22,8 @@ export interface Sample {
   readonly readsTruncated: boolean;
   /** Whether one large file becomes several splits. */
   readonly splits: boolean;
+  /** What the quarantine says of a record without text. @default field-missing */
+  readonly reasonOfNull?: string;
 }
 
 /** Null stands for a record without text. */
@@ -30,6 +32,8 @@ export type Texts = readonly (string | null)[];
 export async function samplesOf(texts: Texts): Promise<readonly Sample[]> {
   const jsonl = Buffer.from(texts.map((text) => `${JSON.stringify(text === null ? {} : { text })}\n`).join(""));
   const stream = arrowStream(texts);
+  const records = texts.map((text, i) => warcOf(text, i));
+  const members = records.map((record) => gzipSync(record));
   return [
     { name: "a.jsonl", bytes: jsonl, readsTruncated: true, splits: true },
     { name: "a.jsonl.gz", bytes: gzipSync(jsonl), readsTruncated: true, splits: false },
@@ -41,7 +45,37 @@ export async function samplesOf(texts: Texts): Promise<readonly Sample[]> {
     { name: "b.arrow", bytes: Buffer.concat([arrowMagic, stream]), readsTruncated: true, splits: false },
     { name: "a.feather.gz", bytes: gzipSync(stream), readsTruncated: true, splits: false },
     { name: "a.ipc", bytes: stream, readsTruncated: true, splits: false },
+    { name: "a.wet", bytes: Buffer.concat(records), readsTruncated: true, splits: true, ...noResponse },
+    { name: "a.warc.gz", bytes: Buffer.concat(members), readsTruncated: true, splits: true, ...noResponse },
+    { name: "b.warc.gz", bytes: gzipSync(Buffer.concat(records)), readsTruncated: true, splits: true, ...noResponse },
+    {
+      name: "a.warc.zst",
+      bytes: zstdCompressSync(Buffer.concat(records)),
+      readsTruncated: false,
+      splits: false,
+      ...noResponse,
+    },
   ];
+}
+
+const noResponse = { reasonOfNull: "damaged-data" };
+
+function warcOf(text: string | null, i: number): Buffer {
+  const uri = { "WARC-Target-URI": `https://example.org/${i}` };
+  if (text !== null) return warcRecord("conversion", text, { ...uri, "Content-Type": "text/plain" });
+  return warcRecord("response", "no response", { ...uri, "Content-Type": "application/http; msgtype=response" });
+}
+
+/** A record as crawlers write it, with what must stand behind it. */
+export function warcRecord(
+  type: string,
+  block: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
+  const bytes = Buffer.from(block);
+  const fields = { "WARC-Type": type, "WARC-Date": "2024-05-01T10:00:00Z", ...headers, "Content-Length": bytes.length };
+  const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.concat([Buffer.from(`WARC/1.0\r\n${head.join("")}\r\n`), bytes, Buffer.from("\r\n\r\n")]);
 }
 
 const rowsPerGroup = 25;

@@ -31,12 +31,17 @@ export interface Found {
   readonly quarantined: readonly Quarantine[];
   readonly replacements: number;
   readonly batches: number;
+  /** Records that are no text, with what their row says of them. */
+  readonly rejected: readonly Readonly<Record<string, unknown>>[];
 }
+
+const html = { mediaType: "text/html" };
 
 export async function readAll(root: string, config: CorpusConfig): Promise<Found> {
   const plan = await planSources(config.sources, { root, read: config.read });
   const documents: Readonly<Record<string, unknown>>[] = [];
   const quarantined: Quarantine[] = [];
+  const rejected: Readonly<Record<string, unknown>>[] = [];
   let replacements = 0;
   let batches = 0;
   for (const split of plan.splits) {
@@ -47,9 +52,14 @@ export async function readAll(root: string, config: CorpusConfig): Promise<Found
       else {
         batches++;
         replacements += item.replacements;
-        for (const row of item.batch) documents.push(row.toJSON());
+        const refused = new Map(item.rejections.map(({ row, ...why }) => [row, why]));
+        for (const [i, row] of [...item.batch].entries()) {
+          const why = refused.get(i);
+          if (why === undefined) documents.push({ ...row.toJSON(), ...(item.mediaType === "text/html" && html) });
+          else rejected.push({ ...row.toJSON(), ...why });
+        }
       }
     }
   }
-  return { plan, documents, quarantined, replacements, batches };
+  return { plan, documents, quarantined, replacements, batches, rejected };
 }

@@ -54,7 +54,7 @@ export async function* readDocuments(input: ReadingInput): AsyncGenerator<Readin
     const { text } = repairTexts(original, input.repair);
     yield {
       batch: replaceTexts(item.batch, text),
-      turnedAway: [],
+      turnedAway: item.rejections.map((one) => ({ ...one, stage: "read" })),
       bytes: (original.offsets[original.length] as number) - (original.offsets[0] as number),
       counts: { replacements: item.replacements },
     };

@@ -1,0 +1,251 @@
+/**
+ * The members of a gzip file, each with its place: what node:zlib hides when it decompresses them as one stream.
+ *
+ * WARC files hold one record a member, so a member is found by its place and damage ends where the next one begins.
+ * Small members are inflated at once; a member of more than a few MB streams.
+ */
+import { constants, crc32, createInflateRaw, inflateRawSync, type Zlib } from "node:zlib";
+import type { ByteSource } from "./byte-source.ts";
+import { DamagedStream, decompressWith } from "./open.ts";
+
+/** Decompressed bytes of a member. */
+export interface MemberChunk {
+  /** Where the member begins in the file. */
+  readonly member: number;
+  /** These are the member's first bytes. */
+  readonly first: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** A member that cannot be read to its end; what came before has been delivered. */
+export interface MemberDamage {
+  readonly member: number;
+  readonly damage: DamagedStream;
+  /** A reader that begins somewhere before it in the file would find it, too. */
+  readonly anchor: boolean;
+}
+
+/** Tells by its first decompressed bytes whether a member begins a record: only such ones are looked for. */
+export type IsAnchor = (head: Uint8Array) => boolean;
+
+/** Compressed bytes up to which a member is inflated at once. */
+const smallMember = 1 << 22;
+/** Decompressed bytes, likewise: a few KB may hold gigabytes. */
+const smallContent = 1 << 26;
+const firstWindow = 1 << 17;
+const outputChunk = 1 << 17;
+const carefulChunk = 1 << 12;
+const headerLength = 10;
+const trailerLength = 8;
+const anchorSample = 1 << 12;
+
+/**
+ * Members from the first one at or behind `start` that is an anchor (at 0: from the first, whatever it is).
+ * After damage reading goes on at the next anchor.
+ */
+export async function* readMembers(
+  source: ByteSource,
+  start: number,
+  isAnchor: IsAnchor,
+): AsyncGenerator<MemberChunk | MemberDamage, void, undefined> {
+  await using input = new Input(source, start);
+  let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, isAnchor);
+  while (at !== undefined && at < source.size) {
+    const member: number = at;
+    try {
+      const content = await contentStart(input, member);
+      const small = await inflateSmall(input, content);
+      if (small instanceof DamagedStream) {
+        // In small steps, for what stands before the damage.
+        at = yield* streamMember(source, input, member, content, carefulChunk);
+      } else if (small !== undefined) {
+        await checkTrailer(input, small.end, crc32(small.bytes), small.bytes.length);
+        yield { member, first: true, bytes: small.bytes };
+        at = small.end + trailerLength;
+      } else at = yield* streamMember(source, input, member, content, 1 << 20);
+    } catch (error) {
+      if (!(error instanceof DamagedStream)) throw error;
+      yield { member, damage: error, anchor: await isMember(input, member, isAnchor) };
+      at = await findAnchor(input, member + 1, isAnchor);
+    }
+    if (at !== undefined) input.forget(at);
+  }
+}
+
+/** Where the compressed data of a member begin. */
+async function contentStart(input: Input, member: number): Promise<number> {
+  let bytes = await input.from(member, headerLength);
+  if (bytes.length < headerLength && isGzip(bytes.subarray(0, 3), true)) throw truncated();
+  if (!isGzip(bytes, false)) throw corrupt("no gzip member begins here");
+  const flags = bytes[3] as number;
+  let at = headerLength;
+  const need = async (count: number): Promise<void> => {
+    if (bytes.length < at + count) bytes = await input.from(member, at + count + 1024);
+    if (bytes.length < at + count) throw truncated();
+  };
+  if ((flags & 4) !== 0) {
+    await need(2);
+    at += 2 + ((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
+  }
+  // A file name and a comment, each ended by a zero.
+  for (const flag of [8, 16]) {
+    if ((flags & flag) === 0) continue;
+    do await need(1);
+    while (bytes[at++] !== 0);
+  }
+  if ((flags & 2) !== 0) at += 2;
+  await need(0);
+  return member + at;
+}
+
+interface Inflated {
+  readonly bytes: Uint8Array;
+  /** Where the compressed data end in the file. */
+  readonly end: number;
+}
+
+/** Undefined when the member is too large for that; what is wrong, when it is damaged. */
+async function inflateSmall(input: Input, content: number): Promise<Inflated | DamagedStream | undefined> {
+  for (let window = firstWindow; window <= smallMember; window *= 4) {
+    const compressed = await input.from(content, window);
+    try {
+      const { buffer, engine } = inflateInfo(compressed);
+      return { bytes: buffer, end: content + engine.bytesWritten };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ERR_BUFFER_TOO_LARGE") return undefined;
+      if (code !== "Z_BUF_ERROR") return corrupt((error as Error).message);
+      if (compressed.length < window) return truncated();
+    }
+  }
+  return undefined;
+}
+
+/** With `info` zlib also tells how many bytes it took; the types do not know that. */
+function inflateInfo(compressed: Uint8Array): { readonly buffer: Buffer; readonly engine: Zlib } {
+  const options = { chunkSize: outputChunk, maxOutputLength: smallContent, info: true };
+  return inflateRawSync(compressed, options) as unknown as { readonly buffer: Buffer; readonly engine: Zlib };
+}
+
+/** Streams a member; returns where it ends. */
+async function* streamMember(
+  source: ByteSource,
+  input: Input,
+  member: number,
+  content: number,
+  chunkSize: number,
+): AsyncGenerator<MemberChunk, number, undefined> {
+  const inflate = createInflateRaw({ chunkSize });
+  let first = true;
+  let checksum = 0;
+  let length = 0;
+  for await (const bytes of decompressWith(source.read(content), inflate)) {
+    checksum = crc32(bytes, checksum);
+    length += bytes.length;
+    yield { member, first, bytes };
+    first = false;
+  }
+  const end = content + inflate.bytesWritten;
+  await checkTrailer(input, end, checksum, length);
+  return end + trailerLength;
+}
+
+async function checkTrailer(input: Input, end: number, checksum: number, length: number): Promise<void> {
+  const trailer = Buffer.from(await input.from(end, trailerLength)).subarray(0, trailerLength);
+  if (trailer.length < trailerLength) throw truncated();
+  if (trailer.readUInt32LE(0) !== checksum || trailer.readUInt32LE(4) !== length % 2 ** 32) {
+    throw corrupt("the checksum is wrong");
+  }
+}
+
+/** The first place from `start` on at which a gzip member begins that is an anchor. */
+async function findAnchor(input: Input, start: number, isAnchor: IsAnchor): Promise<number | undefined> {
+  for (let at = start; ;) {
+    input.forget(at);
+    const bytes = await input.from(at, 1 << 20);
+    if (bytes.length < headerLength) return undefined;
+    const found = bytes.indexOf(gzipMagic);
+    if (found < 0) {
+      at += bytes.length - gzipMagic.length + 1;
+      continue;
+    }
+    at += found;
+    if (await isMember(input, at, isAnchor)) return at;
+    at++;
+  }
+}
+
+async function isMember(input: Input, at: number, isAnchor: IsAnchor): Promise<boolean> {
+  try {
+    const content = await contentStart(input, at);
+    const compressed = (await input.from(content, anchorSample)).subarray(0, anchorSample);
+    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: smallContent };
+    return isAnchor(inflateRawSync(compressed, options));
+  } catch (error) {
+    // Not a member, then: these three bytes may stand anywhere.
+    if (error instanceof DamagedStream || typeof (error as NodeJS.ErrnoException).code === "string") return false;
+    throw error;
+  }
+}
+
+const gzipMagic = Buffer.from([0x1f, 0x8b, 0x08]);
+
+function isGzip(bytes: Uint8Array, magicOnly: boolean): boolean {
+  if (!gzipMagic.every((byte, i) => bytes[i] === byte)) return false;
+  return magicOnly || ((bytes[3] ?? 0xff) & 0xe0) === 0;
+}
+
+function truncated(): DamagedStream {
+  return new DamagedStream("truncated", new Error("unexpected end of file"));
+}
+
+function corrupt(message: string): DamagedStream {
+  return new DamagedStream("corrupt-compression", new Error(message));
+}
+
+/** A window of a source that moves forward; going back is allowed and reads again. */
+class Input implements AsyncDisposable {
+  readonly #source: ByteSource;
+  #iterator: AsyncIterator<Uint8Array> | undefined;
+  #bytes: Buffer = Buffer.alloc(0);
+  #start: number;
+
+  constructor(source: ByteSource, start: number) {
+    this.#source = source;
+    this.#start = start;
+  }
+
+  /** Bytes from a position on: at least `count` of them unless the source ends before. */
+  async from(position: number, count: number): Promise<Buffer> {
+    if (position < this.#start || position > this.#start + this.#bytes.length) await this.#reopen(position);
+    this.#iterator ??= this.#source.read(this.#start + this.#bytes.length)[Symbol.asyncIterator]();
+    const chunks: Uint8Array[] = [];
+    let there = this.#start + this.#bytes.length - position;
+    while (there < count) {
+      const next = await this.#iterator.next();
+      if (next.done === true) break;
+      chunks.push(next.value);
+      there += next.value.length;
+    }
+    if (chunks.length > 0) this.#bytes = Buffer.concat([this.#bytes, ...chunks]);
+    return this.#bytes.subarray(position - this.#start);
+  }
+
+  /** Lets go what stands before a position. */
+  forget(position: number): void {
+    if (position <= this.#start || position > this.#start + this.#bytes.length) return;
+    this.#bytes = this.#bytes.subarray(position - this.#start);
+    this.#start = position;
+  }
+
+  async #reopen(position: number): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    this.#bytes = Buffer.alloc(0);
+    this.#start = position;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#iterator?.return?.();
+    this.#iterator = undefined;
+  }
+}
