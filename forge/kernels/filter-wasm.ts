@@ -9,12 +9,12 @@ type Numeric = (...values: readonly number[]) => number;
 
 interface FilterExports extends KernelExports {
   readonly setFilterTables: Numeric;
+  readonly filterBufferBytes: Numeric;
   readonly filterStatistics: Numeric;
 }
 
 /** Texts of a piece together have this many bytes. A longer text goes to the plain twin: its tables would stay. */
 const pieceBytes = 1 << 20;
-const powerTableBytes = 64 * 16;
 
 /**
  * Makes the fast kernel; it belongs to the instance's thread.
@@ -27,7 +27,7 @@ export function wasmFilterStatistics(
 ): (column: TextColumn) => FilterStatistics {
   // The module is built from assembly/index.ts, which exports these.
   const exports = instance.exports as FilterExports;
-  exports.setFilterTables(instance.placePersistent(classes), instance.allocatePersistent(powerTableBytes));
+  exports.setFilterTables(instance.placePersistent(classes));
   return (column) => {
     const columns = Object.fromEntries(
       filterStatisticNames.map((name) => [name, new Uint32Array(column.length)]),
@@ -53,12 +53,9 @@ function measure(
 ): void {
   instance.beginBatch();
   const { values, offsets, length, longest } = instance.placeColumn(piece);
-  let slots = 64;
-  while (slots < 2 * (longest + 1)) slots *= 2;
-  const words = instance.allocate((longest + 1) * 36);
-  const table = instance.allocate(slots * 16);
+  const buffer = instance.allocate(exports.filterBufferBytes(longest));
   const target = instance.allocate(filterStatisticNames.length * length * 4);
-  exports.filterStatistics(values, offsets, length, longest, words, table, slots, target);
+  exports.filterStatistics(values, offsets, length, longest, buffer, target);
   const counts = instance.readUint32(target, filterStatisticNames.length * length);
   for (const [i, name] of filterStatisticNames.entries()) {
     columns[name].set(counts.subarray(i * length, (i + 1) * length), row);

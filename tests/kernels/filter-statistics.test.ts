@@ -25,7 +25,11 @@ const computeFilterStatistics = (column: TextColumn): FilterStatistics => refere
 const editC4Lines = (column: TextColumn, lineRules: C4LineRules): C4Edit => reference.editC4Lines(column, lineRules);
 
 function columnOf(texts: readonly string[]): TextColumn {
-  const parts = texts.map((text) => Buffer.from(text, "utf8"));
+  return columnOfBytes(texts.map((text) => Buffer.from(text, "utf8")));
+}
+
+function columnOfBytes(parts: readonly Uint8Array[]): TextColumn {
+  const texts = parts;
   const offsets = new Int32Array(texts.length + 1);
   parts.forEach((part, i) => (offsets[i + 1] = (offsets[i] as number) + part.length));
   return { values: new Uint8Array(Buffer.concat(parts)), offsets, length: texts.length };
@@ -198,6 +202,43 @@ const piece = fc.constantFrom(
 );
 const text = fc.array(piece, { maxLength: 120 }).map((pieces) => pieces.join(""));
 
+/** What stands at the borders of classes: marks after everything, joining marks, numbers of several kinds. */
+const borderPiece = fc.constantFrom(
+  ...[
+    "a",
+    "é",
+    "1",
+    "٣",
+    "_",
+    "‿",
+    "\u0301",
+    "\u200d",
+    "'",
+    "’",
+    ".",
+    ",",
+    ";",
+    "。",
+    "日",
+    "ぁ",
+    " ",
+    "\u3000",
+    "\n",
+    "™",
+    "-",
+  ],
+);
+/** Texts with bytes that are no UTF-8, cut anywhere. */
+const damaged = fc
+  .tuple(fc.array(fc.oneof(borderPiece, piece), { maxLength: 90 }), fc.array(fc.nat(), { maxLength: 4 }), fc.nat())
+  .map(([pieces, places, cut]) => {
+    const bytes = Buffer.from(pieces.join(""));
+    for (const [i, place] of places.entries()) {
+      if (bytes.length > 0) bytes[place % bytes.length] = [0xe2, 0x80, 0xff, 0xc3][i] as number;
+    }
+    return new Uint8Array(bytes.subarray(0, cut % 3 === 0 ? cut % (bytes.length + 1) : bytes.length));
+  });
+
 describe("computeFilterStatistics", () => {
   it("counts what datatrove's definitions count, on any text", () => {
     fc.assert(
@@ -232,6 +273,21 @@ describe("computeFilterStatistics", () => {
         if (texts.length > 0) expect(wasm.computeFilterStatistics(sliced)).toEqual(computeFilterStatistics(sliced));
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it("counts the same through WebAssembly whatever the bytes, and never looks behind a text", () => {
+    fc.assert(
+      fc.property(fc.array(damaged, { minLength: 1, maxLength: 4 }), (texts) => {
+        const column = columnOfBytes(texts);
+        const counts = computeFilterStatistics(column);
+        expect(wasm.computeFilterStatistics(column)).toEqual(counts);
+        texts.forEach((value, row) => {
+          const alone = computeFilterStatistics(columnOfBytes([value]));
+          for (const name of filterStatisticNames) expect(counts[name][row]).toBe(alone[name][0]);
+        });
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -17,5 +17,6 @@ export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from ".
 export { beginCounting, countPreTokens } from "./bpe-count";
 export { beginMerges, mergePair, nextPair } from "./bpe-train";
 export { segmentWords } from "./words";
-export { filterStatistics, setFilterTables } from "./filter-statistics";
+export { filterBufferBytes, filterStatistics } from "./filter-statistics";
+export { setFilterTables } from "./filter-text";
 export { embedTexts, setFastText } from "./fasttext";

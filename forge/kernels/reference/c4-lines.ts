@@ -8,7 +8,7 @@
 import { filterClassTable, kindMask, terminalBit, wordKind } from "../filter-classes.ts";
 import type { C4Edit, C4LineRules } from "../filter-types.ts";
 import type { TextColumn } from "../types.ts";
-import { codePointAt, lineSeparatorLength } from "./filter-statistics.ts";
+import { codePointAt, isSpace, lineSeparatorLength, skipSpace, stripEnd } from "./filter-text.ts";
 
 const javascript: readonly Uint8Array[] = [Buffer.from("javascript")];
 const loremIpsum: readonly Uint8Array[] = [Buffer.from("lorem ipsum")];
@@ -113,13 +113,13 @@ function countWords(bytes: Uint8Array, start: number, end: number, maxLength: nu
   let words = 0;
   let length = 0;
   for (let at = start; at < end;) {
-    const width = widthAt(bytes, at);
-    if (isSpace(bytes, at)) length = 0;
+    const codePoint = codePointAt(bytes, at, end);
+    if (isSpace(codePoint.value)) length = 0;
     else {
       if (length++ === 0) words++;
       if (maxLength !== null && length > maxLength) return -1;
     }
-    at += width;
+    at += codePoint.bytes;
   }
   return words;
 }
@@ -185,66 +185,37 @@ function countSentences(bytes: Uint8Array, start: number, end: number): number {
   let sentences = 0;
   let open = false;
   for (let at = start; at < end;) {
-    const codePoint = codePointAt(bytes, at);
-    const kind = classes[codePoint] as number;
-    at += widthAt(bytes, at);
+    const codePoint = codePointAt(bytes, at, end);
+    const kind = classes[codePoint.value] as number;
+    at += codePoint.bytes;
     if ((kind & terminalBit) === 0) {
       if ((kind & kindMask) !== wordKind.space) open = true;
       continue;
     }
-    let last = codePoint;
+    let last = codePoint.value;
     while (at < end) {
-      const next = codePointAt(bytes, at);
-      const terminal = ((classes[next] as number) & terminalBit) !== 0;
-      if (!terminal && !closers.has(next)) break;
-      if (terminal) last = next;
-      at += widthAt(bytes, at);
-    }
-    if (at === end || fullStops.has(last)) {
-      sentences++;
-      open = false;
-      continue;
+      const next = codePointAt(bytes, at, end);
+      const terminal = ((classes[next.value] as number) & terminalBit) !== 0;
+      if (!terminal && !closers.has(next.value)) break;
+      if (terminal) last = next.value;
+      at += next.bytes;
     }
     const after = skipSpace(bytes, at, end);
-    const byte = bytes[after] as number;
-    if (after > at && !(byte >= 0x61 && byte <= 0x7a)) {
-      sentences++;
-      open = false;
-    } else open = true;
+    const startsLower = after < end && isLower(bytes[after] as number);
+    open = after < end && !fullStops.has(last) && (after === at || startsLower);
+    if (!open) sentences++;
   }
   return open ? sentences + 1 : sentences;
+}
+
+function isLower(byte: number): boolean {
+  return byte >= 0x61 && byte <= 0x7a;
 }
 
 /** Quotes and brackets that may close a sentence behind its terminator. */
 const closers: ReadonlySet<number> = new Set([..."\"')]}»”’›」』）】"].map((c) => c.codePointAt(0) as number));
 /** Terminators of scripts without spaces. */
 const fullStops: ReadonlySet<number> = new Set([..."。！？．"].map((c) => c.codePointAt(0) as number));
-
-function widthAt(bytes: Uint8Array, at: number): number {
-  const first = bytes[at] as number;
-  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-function isSpace(bytes: Uint8Array, at: number): boolean {
-  return ((filterClassTable()[codePointAt(bytes, at)] as number) & kindMask) === wordKind.space;
-}
-
-function skipSpace(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end && isSpace(bytes, at)) at += widthAt(bytes, at);
-  return Math.min(at, end);
-}
-
-function stripEnd(bytes: Uint8Array, start: number, end: number): number {
-  let until = end;
-  while (until > start) {
-    let at = until - 1;
-    while (at > start && ((bytes[at] as number) & 0xc0) === 0x80) at--;
-    if (!isSpace(bytes, at)) break;
-    until = at;
-  }
-  return until;
-}
 
 function equalBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
