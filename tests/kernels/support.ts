@@ -21,7 +21,7 @@ export function textsOf({ values, offsets, length }: TextColumn): string[] {
 }
 
 /** Pieces that kernels treat specially, strung together at random with ordinary ones. */
-const pieces = [
+export const nastyPieces = [
   ..." \t\n\r\v\f\u0085\u00a0\u2003\u3000\u200b\ufeff\u0000\u001f\u007f",
   ..."aZz09_-.,;:!?'\"\\/{}[]()$€|~`^<>=+*&%#@§¶•…“”",
   ..."éÉñßſıİΣσςΑΩЖжաԱႠÅKⅠǅ",
@@ -64,9 +64,12 @@ const pieces = [
 ];
 
 export const nastyText: fc.Arbitrary<string> = fc
-  .array(fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...pieces) }, fc.string({ unit: "binary", maxLength: 4 })), {
-    maxLength: 60,
-  })
+  .array(
+    fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...nastyPieces) }, fc.string({ unit: "binary", maxLength: 4 })),
+    {
+      maxLength: 60,
+    },
+  )
   .map((parts) => parts.join(""));
 
 /** Any bytes, with leads, continuations and ASCII in unhealthy neighbourhood. */
