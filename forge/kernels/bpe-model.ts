@@ -163,7 +163,10 @@ function normalFormOf(normalizer: unknown, fail: Fail): BpeNormalForm | undefine
 
 type AddedToken = z.infer<typeof addedTokenSchema>;
 
-/** Bytes by id. A token whose characters are not of the alphabet stands for its own UTF-8, as in their decoder. */
+/**
+ * Bytes by id. A token whose characters are not of the alphabet stands for its own UTF-8, as in their decoder; an added
+ * one always, since it is found in text by that.
+ */
 function readVocabulary(
   vocabulary: Readonly<Record<string, number>>,
   added: readonly AddedToken[],
@@ -175,8 +178,10 @@ function readVocabulary(
     throw fail("tokenizer-unsupported", `has the id ${highest}; 2²¹ − 1 is the highest`);
   const tokens = Array.from({ length: highest + 1 }, (): Uint8Array | undefined => undefined);
   const encoder = new TextEncoder();
-  for (const [content, id] of entries) tokens[id] = fromByteLevel(content) ?? encoder.encode(content);
+  for (const [content, id] of Object.entries(vocabulary))
+    tokens[id] = fromByteLevel(content) ?? encoder.encode(content);
   for (const { content, id } of added) {
+    tokens[id] = encoder.encode(content);
     const other = Object.hasOwn(vocabulary, content) ? vocabulary[content] : id;
     if (other !== id) throw fail("tokenizer-invalid", `gives the added token ${JSON.stringify(content)} two ids`);
   }

@@ -111,7 +111,10 @@ function normalizePiece(
     const from = piece.offsets[i] as number;
     const to = piece.offsets[i + 1] as number;
     const bytes = piece.values.subarray(from, to);
-    if (kernels.isSurelyNormal(values + from - start, to - from) === 1) parts.push(bytes);
+    const at = values + from - start;
+    // What is invalid goes through strings, as in the plain encoder, and becomes U+FFFD.
+    const isNormal = kernels.findInvalidUtf8(at, to - from) < 0 && kernels.isSurelyNormal(at, to - from) === 1;
+    if (isNormal) parts.push(bytes);
     else {
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
       parts.push(Buffer.from(text.normalize(normalForm), "utf8"));

@@ -144,6 +144,23 @@ describe.each(implementations)("encoding (%s)", (implementation) => {
     );
   });
 
+  it("takes what is no UTF-8 for U+FFFD where it normalises", () => {
+    const using = encoderOf(modelOf({ ...smallTokenizerJson(), normalizer: { type: "NFC" } }));
+    // A surrogate, an overlong form, a cut sequence.
+    for (const bytes of [[0xed, 0xb8, 0x80], [0xe0, 0x82, 0x80], [0xc3]]) {
+      const text = Uint8Array.from([0x61, ...bytes]);
+      expect(encode(text, using)).toEqual(encode(Buffer.from(text).toString()));
+    }
+  });
+
+  it("gives back added tokens also where their letters stand for bytes in a vocabulary", () => {
+    const changed = smallTokenizerJson();
+    changed["added_tokens"].push({ id: 900, content: "Éa", special: false });
+    const using = encoderOf(modelOf(changed));
+    expect(encode("Éa", using)).toEqual([900]);
+    expect(Buffer.from(using.decode(Uint32Array.of(900))).toString()).toBe("Éa");
+  });
+
   it("puts a space before text where the tokenizer says so, but not a second one", () => {
     const changed = smallTokenizerJson();
     changed["pre_tokenizer"].add_prefix_space = true;
