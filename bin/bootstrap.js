@@ -1,5 +1,5 @@
 // @ts-check
-// Makes a fresh clone ready and runs one of its commands: `npm run quickstart`, `npm test`, `npm run bench`.
+// Makes a fresh clone ready and runs one of its commands: `npm run quickstart`, `npm test`, `npm run bench`, `npm run fuzz`.
 // Plain JavaScript without dependencies: it runs under the system's Node before anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -12,6 +12,7 @@ const tasks = {
   quickstart: ["scripts/quickstart.ts"],
   test: ["node_modules/vitest/vitest.mjs", "run"],
   bench: ["tests/bench/run.ts"],
+  fuzz: ["tests/fuzz/run.ts"],
 };
 
 /** @param {string} sentence @param {string} hint @returns {never} */

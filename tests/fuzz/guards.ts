@@ -16,12 +16,15 @@ interface Watched {
   readonly tables: { readonly start: number; readonly copy: Uint8Array }[];
 }
 
-const watched = new Map<KernelInstance, Watched>();
+/** Instances may go: a trainer has one of its own. */
+const watched = new WeakMap<KernelInstance, Watched>();
+let references: WeakRef<KernelInstance>[] = [];
 let garbage = 0;
 
 /** Begins to watch all instances made from now on, and those in use. Call it once. */
 export function watchInstances(): void {
   const kernels = KernelInstance.prototype;
+  // oxlint-disable-next-line typescript/unbound-method -- each is called with its instance
   const { allocate, allocatePersistent, beginBatch, placePersistent } = kernels;
   kernels.allocate = function (bytes) {
     const pointer = allocate.call(this, bytes);
@@ -51,14 +54,14 @@ export function watchInstances(): void {
 
 /** @throws Error when something was written behind a block */
 export function checkBlocks(): void {
-  for (const instance of watched.keys()) check(instance);
+  for (const instance of instances()) check(instance);
 }
 
 /** @throws Error when a table that was placed for good has changed */
 export function checkTables(): void {
-  for (const [instance, { tables }] of watched) {
+  for (const instance of instances()) {
     const memory = instance.memory();
-    for (const { start, copy } of tables) {
+    for (const { start, copy } of stateOf(instance).tables) {
       if (Buffer.compare(memory.subarray(start, start + copy.length), copy) !== 0) {
         throw new Error(`a table of ${copy.length} bytes was overwritten`);
       }
@@ -66,11 +69,20 @@ export function checkTables(): void {
   }
 }
 
-/** Bytes of memory of all instances. */
-export function memoryBytes(): number {
+/** Bytes of memory of each instance now in use; give it to `memoryGrowth` later. */
+export function memorySizes(): ReadonlyMap<KernelInstance, number> {
+  return new Map(instances().map((instance) => [instance, instance.memory().length]));
+}
+
+/** By how many bytes those instances have grown since. */
+export function memoryGrowth(before: ReadonlyMap<KernelInstance, number>): number {
   let sum = 0;
-  for (const instance of watched.keys()) sum += instance.memory().length;
+  for (const [instance, bytes] of before) sum += instance.memory().length - bytes;
   return sum;
+}
+
+function instances(): KernelInstance[] {
+  return references.map((reference) => reference.deref()).filter((instance) => instance !== undefined);
 }
 
 function check(instance: KernelInstance): void {
@@ -87,6 +99,9 @@ function check(instance: KernelInstance): void {
 
 function stateOf(instance: KernelInstance): Watched {
   let state = watched.get(instance);
-  if (state === undefined) watched.set(instance, (state = { blocks: [], tables: [] }));
+  if (state === undefined) {
+    watched.set(instance, (state = { blocks: [], tables: [] }));
+    references = [...references.filter((reference) => reference.deref() !== undefined), new WeakRef(instance)];
+  }
   return state;
 }

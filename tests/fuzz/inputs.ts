@@ -89,7 +89,9 @@ export function jsonLines(random: Random, real: Uint8Array): Uint8Array[] {
       const depth = random.below(random.below(10) === 0 ? 20_000 : 50);
       const open = pick(random, ["[", '{"a":', '[{"text":']);
       const close = open === "[" ? "]" : open === '{"a":' ? "}" : "}]";
-      return Buffer.from(`{"text":"x","deep":${open.repeat(depth)}1${close.repeat(Math.max(0, depth - random.below(2)))}}\n`);
+      return Buffer.from(
+        `{"text":"x","deep":${open.repeat(depth)}1${close.repeat(Math.max(0, depth - random.below(2)))}}\n`,
+      );
     }
     return text(random, real);
   });

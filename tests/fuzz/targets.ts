@@ -161,12 +161,15 @@ export async function makeTargets(): Promise<readonly Target[]> {
           minFrequency: minFrequency as number,
           specialTokens,
         };
-        const [whole, parts] = [createBpeTrainer(how), createBpeTrainer(how)];
+        const [whole, parts] = [
+          createBpeTrainer(how, { implementation: "wasm" }),
+          createBpeTrainer(how, { implementation: "reference" }),
+        ];
         whole.add(columnOf(texts, {}));
         parts.add(columnOf(texts.slice(0, border), {}));
         parts.add(columnOf(texts.slice(border), {}));
         const trained = whole.train();
-        assertSame(parts.train(), trained, "tokenizer in two batches");
+        assertSame(parts.train(), trained, "the plain tokenizer, in two batches");
         assertSame(trained.model.merges, trainNaively(texts, trained.model.vocab, how), "merges");
       },
     },
@@ -282,7 +285,9 @@ function bpeTargets(options: (random: Random) => Options): Target[] {
     "bpe-neox": real("gpt-neox-20b.json") ?? small((json) => (json["normalizer"] = { type: "NFC" })),
     "bpe-bloom": small((json) => (json["pre_tokenizer"] = bloom)),
     "bpe-added": small((json) => {
-      (json["added_tokens"] as unknown[]).push(...["  ", "the q", "Éa"].map((token, i) => added(700 + i, token, false)));
+      (json["added_tokens"] as unknown[]).push(
+        ...["  ", "the q", "Éa"].map((token, i) => added(700 + i, token, false)),
+      );
     }),
     "bpe-added-normalized": small((json) => {
       json["normalizer"] = { type: "NFC" };

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { random } from "../../forge/base/random.ts";
-import { checkBlocks, checkTables, memoryBytes, watchInstances } from "./guards.ts";
+import { checkBlocks, checkTables, memoryGrowth, memorySizes, watchInstances } from "./guards.ts";
 import { jsonLines, realText, texts } from "./inputs.ts";
 import { minimize } from "./minimize.ts";
 import { makeTargets, type Options, type Target } from "./targets.ts";
@@ -61,13 +61,13 @@ function fuzz(target: Target, milliseconds: number): void {
     send({ type: "done", kernel: name, executions: index + 1, slowestMs });
     return;
   }
-  const before = memoryBytes();
+  const before = memorySizes();
   for (let again = Math.max(0, index - repeated); again < index; again++) {
     Atomics.add(task.progress, 0, 1);
     const { pieces, options } = caseOf(target, again);
     errorOf(target, pieces, options);
   }
-  const grown = memoryBytes() - before;
+  const grown = memoryGrowth(before);
   const problem = grown > 0 ? `memory grew by ${grown} bytes over batches that it had seen` : tableError();
   if (problem !== undefined) send({ type: "failure", kernel: name, index, error: problem, path: "" });
   send({ type: "done", kernel: name, executions: index, slowestMs });
