@@ -100,6 +100,45 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
   };
 }
 
+/**
+ * Writes a file atomically in any order of its parts, which must leave no gap.
+ *
+ * @param fill gets a function that writes bytes at a position
+ * @throws EnvironmentError `disk-full` when the disk is full
+ */
+export async function writeFileInPlaces(
+  path: string,
+  fill: (write: (chunk: Uint8Array, position: number) => Promise<void>) => Promise<void>,
+): Promise<FileDigest> {
+  const temporary = temporaryName(path);
+  let written = 0;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await using handle = await open(temporary, "wx");
+    await fill(async (chunk, position) => {
+      for (let offset = 0; offset < chunk.byteLength;) {
+        const { bytesWritten } = await handle.write(chunk, offset, chunk.byteLength - offset, position + offset);
+        offset += bytesWritten;
+      }
+      written += chunk.byteLength;
+    });
+    await handle.sync();
+    const digest = await digestFile(temporary);
+    if (digest.bytes !== written) {
+      throw Object.assign(new Error(`${path}: ${written} bytes were written, ${digest.bytes} arrived`), {
+        code: "ENOSPC",
+      });
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+    return digest;
+  } catch (error) {
+    throw wrapFileError(error, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
 /** Writes a whole small file atomically. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<FileDigest> {
   await using file = await createAtomicFile(path);

@@ -35,6 +35,26 @@ export const forgeProgram: ProgramSpec = {
       load: async () => (await import("./card.ts")).spec,
     },
     {
+      name: "stats",
+      summary: "Show the figures of a corpus: funnel, sources, languages, tokens, signals",
+      load: async () => (await import("./stats.ts")).spec,
+    },
+    {
+      name: "inspect",
+      summary: "Look at documents, rejects with their reasons, or duplicates side by side",
+      load: async () => (await import("./inspect.ts")).spec,
+    },
+    {
+      name: "where",
+      summary: "Tell which document and source record a token comes from",
+      load: async () => (await import("./where.ts")).spec,
+    },
+    {
+      name: "export",
+      summary: "Write token shards for nanoGPT, llm.c, Megatron-LM or datatrove, optionally as a mixture",
+      load: async () => (await import("./export.ts")).spec,
+    },
+    {
       name: "verify",
       summary: "Check an output: hashes, counts, conservation, tokenizer",
       load: async () => (await import("./verify.ts")).spec,

@@ -3,6 +3,15 @@ export { buildCorpus, planBuild, refilterCorpus, type BuildOptions } from "./bui
 export { previewCard, readCorpusManifest, refreshCard } from "./card-files.ts";
 export type { ExecuteOptions, Execution, Executor, TaskContext, TaskOutcome, TaskProgress } from "./executor.ts";
 export { describeInputs, type CorpusInputs } from "./inputs.ts";
+export {
+  findRows,
+  locateToken,
+  sampleClusters,
+  sampleRows,
+  signalQuantiles,
+  type CorpusRow,
+  type DuplicateCluster,
+} from "./look.ts";
 export { outputEntries, tokenizerPath } from "./layout.ts";
 export { planChanges } from "./output.ts";
 export { planCorpus } from "./plan.ts";

@@ -77,7 +77,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     );
   const tokenizerKey = keysOf(tokenizer);
   const encode = perPartition("encode", "turn kept documents into tokens", tokenizerKey);
-  const { seed, validationFraction, tokensPerShard } = config.shard;
+  const { seed, validationFraction, tokensPerShard, tokenBudget } = config.shard;
   const order = makeStage("order", "shuffle all documents and cut them into shards", versions.order, [
     draft(
       "order",
@@ -88,6 +88,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
         seed,
         validationFraction,
         tokensPerShard,
+        tokenBudget,
       } satisfies ShardsInput,
       keysOf(encode),
     ),
@@ -106,6 +107,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
           seed,
           validationFraction,
           tokensPerShard,
+          tokenBudget,
         } satisfies ShardsInput,
         keysOf(order),
       ),

@@ -10,7 +10,7 @@ import { lostDocuments, type Conservation, type ManifestFile, type StageCounts }
 import type { CompletionRecord } from "../../schemas/run/plan.ts";
 import { assert, DataError, writeFileAtomic } from "../base/index.ts";
 import { version } from "../base/version.ts";
-import type { PlannedShard } from "../shard/index.ts";
+import type { LeftDocuments, PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
@@ -151,7 +151,10 @@ function corpusFigures(
     };
   });
   const [tokenizer] = resultsOf<CorpusFigures["tokenizer"]>(byStage, "tokenizer");
-  const [order] = resultsOf<{ readonly shards: readonly PlannedShard[] }>(byStage, "order");
+  const [order] = resultsOf<{ readonly shards: readonly PlannedShard[]; readonly left: LeftDocuments }>(
+    byStage,
+    "order",
+  );
   assert(tokenizer !== undefined && order !== undefined, "tokenizer and order have records");
   const [chosen] = resultsOf<{ readonly unresolved: number }>(byStage, "choose");
   const verified = resultsOf<{ readonly pairs: number; readonly verified: number }>(byStage, "verify");
@@ -183,6 +186,7 @@ function corpusFigures(
     contamination,
     tokenizer,
     tokens,
+    beyondBudget: order.left,
   };
 }
 

@@ -3,13 +3,21 @@
  *
  * Layouts as their own readers define them: nanoGPT (`data/prepare.py`), llm.c (`dev/data/data_common.py`), Megatron-LM
  * (`megatron/core/datasets/indexed_dataset.py`), datatrove (`pipeline/tokens/tokenizer.py`). One shard is in memory at a
- * time; documents keep their BOS and EOS. No weights and no mixing: a split is written as it is.
+ * time; documents keep their BOS and EOS. A split is written as it is, or as the mixture that the options ask for.
  */
 import { join } from "node:path";
 import type { SplitName } from "../../schemas/record/tokens.ts";
-import { createAtomicFile, DataError, writeFileAtomic, type FileDigest } from "../base/index.ts";
+import {
+  createAtomicFile,
+  DataError,
+  sortRows,
+  writeFileAtomic,
+  writeFileInPlaces,
+  type FileDigest,
+} from "../base/index.ts";
+import { planMixture, type DocumentOrder, type MixtureOptions, type RealisedWeight } from "./mixture.ts";
 import { listShards } from "./open.ts";
-import { readTokenFile, type OpenTokenShard } from "./token-file.ts";
+import { readTokenFile } from "./token-file.ts";
 
 export const tokenExportFormats = ["nanogpt", "llm.c", "megatron", "datatrove"] as const;
 export type TokenExportFormat = (typeof tokenExportFormats)[number];
@@ -18,6 +26,8 @@ export interface ExportedTokens {
   readonly files: readonly (FileDigest & { readonly path: string })[];
   readonly tokens: number;
   readonly documents: number;
+  /** What became of each weight; empty when the split was written as it is. */
+  readonly mixture: readonly RealisedWeight[];
 }
 
 /**
@@ -33,7 +43,7 @@ export async function exportTokens(
   split: SplitName,
   format: TokenExportFormat,
   prefix: string,
-  options: { readonly signal?: AbortSignal } = {},
+  options: MixtureOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<ExportedTokens> {
   const names = await listShards(folder, split);
   const paths = names.map((name) => join(folder, "tokens", name));
@@ -44,18 +54,15 @@ export async function exportTokens(
   const { metadata } = await readTokenFile(first);
   const type = tokenType(format, metadata.vocabularySize, first);
   const dataPath = `${prefix}${format === "datatrove" ? ".ds" : ".bin"}`;
-  const lengths: number[] = [];
-  await using file = await createAtomicFile(dataPath);
-  // llm.c's header holds the count, so the shards' metadata are read before their tokens.
-  if (format === "llm.c") await file.write(llmcHeader(await countTokens(paths), type === Uint32Array, dataPath));
-  for (const path of paths) {
-    options.signal?.throwIfAborted();
-    const shard = await readTokenFile(path);
-    await file.write(bytesOf(shard.values, type));
-    appendLengths(shard, lengths);
-  }
+  const order = await planMixture(paths, options);
+  const { lengths } = order;
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const files = [{ path: dataPath, ...(await file.commit()) }];
+  const header = format === "llm.c" ? llmcHeader(tokens, type === Uint32Array, dataPath) : new Uint8Array(0);
+  const digest =
+    order.realised.length === 0
+      ? await writeAsStored(dataPath, header, paths, type, options.signal)
+      : await writeInOrder(dataPath, header, paths, order, type, options.signal);
+  const files = [{ path: dataPath, ...digest }];
   const add = async (path: string, content: Uint8Array | string): Promise<void> => {
     files.push({ path, ...(await writeFileAtomic(path, content)) });
   };
@@ -64,7 +71,7 @@ export async function exportTokens(
     await add(`${dataPath}.index`, documentEnds(lengths));
     await add(`${dataPath}.metadata`, datatroveMetadata(metadata.tokenizer, type, tokens));
   }
-  return { files, tokens, documents: lengths.length };
+  return { files, tokens, documents: lengths.length, mixture: order.realised };
 }
 
 type TokenType = typeof Uint16Array | typeof Uint32Array;
@@ -83,10 +90,53 @@ function tokenType(format: TokenExportFormat, vocabularySize: number, path: stri
   );
 }
 
-async function countTokens(paths: readonly string[]): Promise<number> {
-  let tokens = 0;
-  for (const path of paths) tokens += (await readTokenFile(path)).metadata.tokens;
-  return tokens;
+async function writeAsStored(
+  path: string,
+  header: Uint8Array,
+  shards: readonly string[],
+  type: TokenType,
+  signal: AbortSignal | undefined,
+): Promise<FileDigest> {
+  await using file = await createAtomicFile(path);
+  await file.write(header);
+  for (const shard of shards) {
+    signal?.throwIfAborted();
+    await file.write(bytesOf((await readTokenFile(shard)).values, type));
+  }
+  return await file.commit();
+}
+
+/** Shard after shard, each document to the places that the order gives it. */
+async function writeInOrder(
+  path: string,
+  header: Uint8Array,
+  shards: readonly string[],
+  order: DocumentOrder,
+  type: TokenType,
+  signal: AbortSignal | undefined,
+): Promise<FileDigest> {
+  const starts = new Float64Array(order.lengths.length);
+  let end = header.length;
+  for (const [i, length] of order.lengths.entries()) {
+    starts[i] = end;
+    end += length * type.BYTES_PER_ELEMENT;
+  }
+  // Places by shard, so that each shard is read once.
+  const byShard = sortRows([order.shard]);
+  return await writeFileInPlaces(path, async (write) => {
+    await write(header, 0);
+    let next = 0;
+    for (const [index, name] of shards.entries()) {
+      signal?.throwIfAborted();
+      if (order.shard[byShard[next] as number] !== index) continue;
+      const { values, offsets } = await readTokenFile(name);
+      for (; next < byShard.length && order.shard[byShard[next] as number] === index; next++) {
+        const place = byShard[next] as number;
+        const document = order.document[place] as number;
+        await write(bytesOf(values.subarray(offsets[document], offsets[document + 1]), type), starts[place] as number);
+      }
+    }
+  });
 }
 
 function llmcHeader(tokens: number, wide: boolean, path: string): Uint8Array {
@@ -104,7 +154,7 @@ function llmcHeader(tokens: number, wide: boolean, path: string): Uint8Array {
 }
 
 /** One sequence a document: lengths, byte positions, and the documents as ranges of sequences. */
-function megatronIndex(lengths: readonly number[], type: TokenType): Uint8Array {
+function megatronIndex(lengths: Uint32Array, type: TokenType): Uint8Array {
   const head = Buffer.alloc(9 + 8 + 1 + 8 + 8);
   head.write("MMIDIDX\0\0", "latin1");
   head.writeBigUInt64LE(1n, 9);
@@ -122,24 +172,20 @@ function megatronIndex(lengths: readonly number[], type: TokenType): Uint8Array 
 }
 
 /** End of each document in tokens, 64 bits. */
-function documentEnds(lengths: readonly number[]): Uint8Array {
+function documentEnds(lengths: Uint32Array): Uint8Array {
   let end = 0;
-  return rawBytes(
-    BigUint64Array.from(lengths, (length) => {
-      end += length;
-      return BigInt(end);
-    }),
-  );
+  const ends = new BigUint64Array(lengths.length);
+  for (const [i, length] of lengths.entries()) {
+    end += length;
+    ends[i] = BigInt(end);
+  }
+  return rawBytes(ends);
 }
 
 /** Tokenizer and bytes of a token, count, count for people. */
 function datatroveMetadata(tokenizer: string, type: TokenType, tokens: number): string {
   const forPeople = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(tokens);
   return `${tokenizer}|${type.BYTES_PER_ELEMENT}\n${tokens}\n${forPeople}T`;
-}
-
-function appendLengths({ offsets, metadata }: OpenTokenShard, lengths: number[]): void {
-  for (let i = 0; i < metadata.documents; i++) lengths.push((offsets[i + 1] as number) - (offsets[i] as number));
 }
 
 function bytesOf(values: Uint16Array | Uint32Array, type: TokenType): Uint8Array {

@@ -5,6 +5,7 @@
  */
 export { parquetColumns, writeDocuments } from "./documents.ts";
 export { exportTokens, tokenExportFormats, type ExportedTokens, type TokenExportFormat } from "./export-tokens.ts";
+export type { MixtureOptions, MixtureWeight, RealisedWeight } from "./mixture.ts";
 export { openTokenShards, type SharedTokenMetadata, type TokenShards } from "./open.ts";
 export { validationFlags } from "./order.ts";
 export {
@@ -25,6 +26,7 @@ export {
   planShards,
   readShardPlan,
   writeShard,
+  type LeftDocuments,
   type PlannedShard,
   type ShardTokenizer,
 } from "./tokens.ts";

@@ -101,20 +101,22 @@ export interface PlannedShard {
 /**
  * Orders all documents, splits them and cuts the order into shards; writes the order to `output`.
  *
- * A shard ends with the document that reaches `tokensPerShard`, or before one that would exceed 2²⁷ tokens.
+ * A budget takes documents in the order of both splits, so it changes neither their order nor their split. A shard ends
+ * with the document that reaches `tokensPerShard`, or before one that would exceed 2²⁷ tokens.
  *
  * @param inputs files of `encodePartition`; their order matters only for the plan file, not for the shards
  * @throws DataError `document-too-long` when one alone exceeds 2²⁷ tokens
  */
 export async function planShards(
   inputs: readonly string[],
-  config: Pick<ShardConfig, "seed" | "validationFraction" | "tokensPerShard">,
+  config: Pick<ShardConfig, "seed" | "validationFraction" | "tokensPerShard" | "tokenBudget">,
   output: string,
-): Promise<FileDigest & { readonly shards: readonly PlannedShard[] }> {
+): Promise<FileDigest & { readonly shards: readonly PlannedShard[]; readonly left: LeftDocuments }> {
   const all = await loadDocuments(inputs);
   const keys = orderKeys(all.ids, config.seed);
   const validation = validationFlags(all.ids, config.seed, config.validationFraction);
-  const sorted = sortRows([Uint32Array.from(validation), keys.high, keys.low]);
+  const { rows, left } = withinBudget(sortRows([keys.high, keys.low]), all.lengths, config.tokenBudget);
+  const sorted = sortRows([Uint32Array.from(validation), keys.high, keys.low], rows);
   const shards = cutShards(sorted, all, validation, config.tokensPerShard);
   const digest = await writeColumns(
     output,
@@ -122,7 +124,26 @@ export async function planShards(
     { input: sorted.map((row) => all.input[row] as number), row: sorted.map((row) => all.row[row] as number) },
     { shards: JSON.stringify(shards) },
   );
-  return { ...digest, shards };
+  return { ...digest, shards, left };
+}
+
+/** Documents that a token budget left out of the shards. */
+export interface LeftDocuments {
+  readonly documents: number;
+  readonly tokens: number;
+}
+
+/** The first documents of the order, up to and with the one that reaches the budget: a sample of all sources. */
+function withinBudget(
+  order: Uint32Array,
+  lengths: Uint32Array,
+  budget: number | null,
+): { readonly rows: Uint32Array; readonly left: LeftDocuments } {
+  let taken = 0;
+  let end = 0;
+  while (end < order.length && (budget === null || taken < budget)) taken += lengths[order[end++] as number] as number;
+  const all = lengths.reduce((sum, length) => sum + length, 0);
+  return { rows: order.subarray(0, end), left: { documents: order.length - end, tokens: all - taken } };
 }
 
 /** The shards that a plan file names. */

@@ -31,6 +31,15 @@ export const shardConfigSchema = z.strictObject({
     .max(2 ** 27)
     .default(2 ** 25)
     .describe("Tokens at which a shard ends; a document is never cut."),
+  tokenBudget: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "Tokens of both splits at which the shards end, in the global order; documents beyond stay in `documents/`. " +
+        "Null writes all.",
+    ),
   rowGroupBytes: z
     .int()
     .min(1024)

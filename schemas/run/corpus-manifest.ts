@@ -76,6 +76,8 @@ export const corpusFiguresSchema = z.strictObject({
   contamination: contaminationFiguresSchema.nullable(),
   tokenizer: z.strictObject({ name: z.string(), sha256: z.string(), vocabularySize: count, trained: z.boolean() }),
   tokens: z.record(z.string(), z.strictObject({ documents: count, tokens: count, shards: count })),
+  /** Kept documents that the token budget left out of the shards. */
+  beyondBudget: z.strictObject({ documents: count, tokens: count }),
 });
 export type CorpusFigures = z.infer<typeof corpusFiguresSchema>;
 

@@ -30,7 +30,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const settings = { seed: 7, validationFraction: 0.25, tokensPerShard: 300 };
+const settings = { seed: 7, validationFraction: 0.25, tokensPerShard: 300, tokenBudget: null };
 const idOf = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 32);
 const someDocuments = (count: number): TestDocument[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -43,7 +43,7 @@ const someDocuments = (count: number): TestDocument[] =>
 async function build(
   name: string,
   partitions: readonly (readonly TestDocument[])[],
-  options: { readonly backwards?: boolean; readonly config?: typeof settings } = {},
+  options: { readonly backwards?: boolean; readonly config?: Parameters<typeof planShards>[1] } = {},
 ): Promise<{ readonly out: string; readonly shards: readonly PlannedShard[] }> {
   const config = options.config ?? settings;
   const out = join(folder, name);
@@ -264,4 +264,32 @@ describe("verification", () => {
   test("says that a run did not finish when there is no manifest", async () => {
     await expect(verifyOutput(folder)).rejects.toMatchObject({ code: "manifest-missing" });
   });
+});
+
+test("a token budget takes the first documents of the order, changes no place and no split, and counts the rest", async () => {
+  const all = someDocuments(60);
+  const whole = await build("whole", [all]);
+  const total = whole.shards.reduce((sum, shard) => sum + shard.tokens, 0);
+  const inOrder = async (name: string, split: "train" | "validation"): Promise<string[]> => {
+    const opened = await openTokenShards(join(folder, name), split);
+    return opened.shards.flatMap((shard) => Array.from({ length: shard.metadata.documents }, (_, i) => shard.id(i)));
+  };
+  const budget = Math.floor(total / 2);
+  const part = await build("part", [all], { config: { ...settings, tokenBudget: budget } });
+  const taken = part.shards.reduce((sum, shard) => sum + shard.tokens, 0);
+  expect(taken).toBeGreaterThanOrEqual(budget);
+  expect(taken).toBeLessThan(budget + 120);
+  for (const split of ["train", "validation"] as const) {
+    const ids = await inOrder("part", split);
+    expect(ids.length).toBeGreaterThan(0);
+    expect((await inOrder("whole", split)).slice(0, ids.length)).toEqual(ids);
+  }
+  const plan = join(folder, "part", ".work", "plan.col");
+  const { left } = await planShards(
+    [join(folder, "part", ".work", "0.col")],
+    { ...settings, tokenBudget: budget },
+    plan,
+  );
+  expect(left.tokens).toBe(total - taken);
+  expect(left.documents).toBe(60 - part.shards.reduce((sum, shard) => sum + shard.documents, 0));
 });

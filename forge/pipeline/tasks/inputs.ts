@@ -41,4 +41,5 @@ export interface ShardsInput {
   readonly seed: number;
   readonly validationFraction: number;
   readonly tokensPerShard: number;
+  readonly tokenBudget: number | null;
 }

@@ -64,12 +64,15 @@ export async function encode(input: PartitionInput, context: TaskContext): Promi
 
 /** The global order of documents, cut into shards. */
 export async function orderShards(input: ShardsInput, context: TaskContext): Promise<TaskOutcome> {
-  const { shards, ...digest } = await planShards(
+  const { shards, left, ...digest } = await planShards(
     encodedPaths(input, context.folder),
     input,
     join(context.folder, orderPath),
   );
-  return { files: [{ path: orderPath, ...digest }], result: { shards: shards.map((shard) => ({ ...shard })) } };
+  return {
+    files: [{ path: orderPath, ...digest }],
+    result: { shards: shards.map((shard) => ({ ...shard })), left: { ...left } },
+  };
 }
 
 /** Every `tasks`-th shard of the order. */

@@ -1,0 +1,40 @@
+/** `forge where`: which document a token belongs to, and where that came from. */
+import { resolve } from "node:path";
+import { UsageError } from "../base/index.ts";
+import type { CommandSpec } from "../console/command.ts";
+import { locateToken } from "../pipeline/index.ts";
+
+export const spec: CommandSpec = {
+  name: "where",
+  summary: "Tell which document and source record a token comes from",
+  description:
+    "Positions count from 0. The record is found by reading its source again; when that is gone, id and URI remain.",
+  examples: [
+    "forge where shards/quickstart --at train-00000:12345",
+    "forge where shards/quickstart --at validation-00000:0 --json",
+  ],
+  argument: { name: "DIR", description: "Output folder of build-corpus", required: true },
+  options: [{ name: "at", value: "SHARD:POSITION", description: "Shard and position of the token in it" }],
+  async run({ argument, flags, cwd }) {
+    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
+    const [, shard, position] = /^(.+):(\d+)$/.exec(flags.text("at") ?? "") ?? [];
+    if (shard === undefined || position === undefined) {
+      throw new UsageError("position-missing", "Say which token is meant: --at SHARD:POSITION", {
+        hint: "For example: --at train-00000:12345",
+      });
+    }
+    const origin = await locateToken(resolve(cwd, argument), shard, Number(position));
+    const { record } = origin;
+    const place =
+      record === null ? "not found again" : `record ${record.row} of bytes ${record.start} to ${record.end}`;
+    const text = [
+      `document  ${origin.id} (number ${origin.document} of the shard, token ${origin.tokenInDocument} of it)`,
+      `source    ${origin.source}, ${place}`,
+      ...(origin.url === null ? [] : [`url       ${origin.url}`]),
+      ...(origin.date === null ? [] : [`date      ${origin.date}`]),
+      "",
+      `${origin.before}⟦${origin.token}⟧${origin.after}`,
+    ].join("\n");
+    return { text, json: origin, next: `forge inspect ${argument} --id ${origin.id}` };
+  },
+};

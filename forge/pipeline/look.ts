@@ -1,0 +1,258 @@
+/**
+ * Ways to look at a finished corpus: which document a token belongs to and where that came from, samples of documents,
+ * rejects and duplicates, quantiles of signals. Reads the output's own files; sources only to name a record in them.
+ */
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { signalPrefix } from "../../schemas/record/document.ts";
+import { planSchema } from "../../schemas/run/plan.ts";
+import { DataError, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
+import { openParquet, readTokenFile } from "../shard/index.ts";
+import { loadTokenizer } from "../tokenize/index.ts";
+import { planPath, tokenizerPath } from "./layout.ts";
+import type { IngestInput } from "./tasks/ingest.ts";
+import { readDocuments } from "./tasks/reading.ts";
+
+/** Where a token comes from. */
+export interface TokenOrigin {
+  readonly shard: string;
+  readonly position: number;
+  /** Number of the document in the shard, and of the token in the document (BOS counts). */
+  readonly document: number;
+  readonly tokenInDocument: number;
+  readonly id: string;
+  readonly source: string;
+  readonly url: string | null;
+  readonly date: string | null;
+  /** Text before the token, of it, and behind it, within the document. */
+  readonly before: string;
+  readonly token: string;
+  readonly after: string;
+  /** The record in its source, found by reading the source again; null when that is gone or changed. */
+  readonly record: SourceRecord | null;
+}
+
+export interface SourceRecord {
+  /** Range of the source file that was read in one go, and the record's number in it, from 0. */
+  readonly start: number;
+  readonly end: number;
+  readonly row: number;
+}
+
+/** Tokens shown on each side. */
+const contextTokens = 24;
+
+/**
+ * Finds the document of a token.
+ *
+ * @param shard name or path of a shard below the folder, e.g. `train-00000`
+ * @throws UsageError `position-outside` when the shard has fewer tokens
+ * @throws DataError when the shard, the tokenizer or the documents cannot be read
+ */
+export async function locateToken(folder: string, shard: string, position: number): Promise<TokenOrigin> {
+  const name = `tokens/${basename(shard).replace(/\.arrow$/, "")}.arrow`;
+  const { values, offsets, metadata, id, source } = await readTokenFile(join(folder, name));
+  if (position >= values.length) {
+    throw new UsageError("position-outside", `${name} has ${values.length} tokens, so there is none at ${position}`, {
+      hint: "Positions count from 0.",
+    });
+  }
+  let document = 0;
+  while ((offsets[document + 1] as number) <= position) document++;
+  const start = offsets[document] as number;
+  const end = offsets[document + 1] as number;
+  const tokenizer = await loadTokenizer(join(folder, tokenizerPath));
+  const special = new Set([metadata.bosId, metadata.eosId]);
+  const decode = (from: number, to: number): string =>
+    tokenizer.decode(
+      Uint32Array.from(values.subarray(Math.max(start, from), Math.min(end, to))).filter(
+        (token) => !special.has(token),
+      ),
+    );
+  const documentId = id(document);
+  const [row] = await findRows(folder, "documents", new Set([documentId]), ["id", "url", "date"]);
+  return {
+    shard: name,
+    position,
+    document,
+    tokenInDocument: position - start,
+    id: documentId,
+    source: source(document),
+    url: textOrNull(row?.["url"]),
+    date: textOrNull(row?.["date"]),
+    before: decode(position - contextTokens, position),
+    token: special.has(values[position] as number) ? "" : decode(position, position + 1),
+    after: decode(position + 1, position + 1 + contextTokens),
+    record: await findSourceRecord(folder, documentId, source(document)),
+  };
+}
+
+/** Reads the splits of a source again until the document turns up. */
+async function findSourceRecord(folder: string, id: string, uri: string): Promise<SourceRecord | null> {
+  const plan = planSchema.safeParse(await readJsonIfThere(join(folder, planPath)));
+  const tasks = plan.data?.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
+  for (const task of tasks) {
+    // The plan made it with this very type.
+    const input = task.input as unknown as IngestInput;
+    for (const part of input.split.parts) {
+      if (part.uri !== uri) continue;
+      let row = 0;
+      try {
+        for await (const item of readDocuments({ ...input, split: { ...input.split, parts: [part] } })) {
+          if ("quarantine" in item) continue;
+          for (const found of item.batch.getChild("id") ?? []) {
+            if (found === id) return { start: part.start, end: part.end, row };
+            row++;
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof ForgeError)) throw error;
+        return null;
+      }
+    }
+  }
+  return null;
+}
+
+/** One row of `documents/` or `rejects/`, columns by name. */
+export type CorpusRow = Readonly<Record<string, unknown>>;
+
+export interface SampleOptions {
+  /** @default 5 */
+  readonly count?: number;
+  /** @default 1 */
+  readonly seed?: number;
+}
+
+/**
+ * A random sample of rows that fulfil a condition: the same for the same output, seed and condition.
+ *
+ * @param wanted decides by a row's columns without its text
+ */
+export async function sampleRows(
+  folder: string,
+  part: "documents" | "rejects",
+  wanted: (row: CorpusRow) => boolean,
+  { count = 5, seed = 1 }: SampleOptions = {},
+): Promise<readonly CorpusRow[]> {
+  const stream = random("forge-inspect", seed);
+  const chosen: { readonly id: string; readonly key: number }[] = [];
+  for await (const row of rowsOf(folder, part, (columns) => columns.filter((name) => name !== "text"))) {
+    if (!wanted(row)) continue;
+    // Reservoir sampling by the smallest keys.
+    chosen.push({ id: String(row["id"]), key: stream.below(2 ** 31) });
+    if (chosen.length < 4096) continue;
+    chosen.sort((a, b) => a.key - b.key);
+    chosen.length = Math.min(chosen.length, count);
+  }
+  chosen.sort((a, b) => a.key - b.key);
+  const ids = chosen.slice(0, count).map(({ id }) => id);
+  const rows = await findRows(folder, part, new Set(ids));
+  return ids.map((id) => rows.find((row) => row["id"] === id)).filter((row) => row !== undefined);
+}
+
+/** Rows with the given ids. */
+export async function findRows(
+  folder: string,
+  part: "documents" | "rejects",
+  ids: ReadonlySet<string>,
+  columns?: readonly string[],
+): Promise<readonly CorpusRow[]> {
+  const found: CorpusRow[] = [];
+  if (ids.size === 0) return found;
+  for await (const row of rowsOf(folder, part, (all) => columns ?? all)) {
+    if (!ids.has(String(row["id"]))) continue;
+    found.push(row);
+    if (found.length === ids.size) break;
+  }
+  return found;
+}
+
+/** A kept document with documents that were removed for its sake. */
+export interface DuplicateCluster {
+  readonly kept: CorpusRow;
+  readonly removed: readonly CorpusRow[];
+}
+
+/** A sample of duplicates, each with the document that it was removed for. */
+export async function sampleClusters(folder: string, options: SampleOptions): Promise<readonly DuplicateCluster[]> {
+  const removed = await sampleRows(folder, "rejects", (row) => row["partnerId"] !== null, options);
+  const kept = await findRows(folder, "documents", new Set(removed.map((row) => String(row["partnerId"]))));
+  return kept.map((one) => ({ kept: one, removed: removed.filter((row) => row["partnerId"] === one["id"]) }));
+}
+
+/** Quantiles of one signal over the kept documents. */
+export interface SignalQuantiles {
+  readonly signal: string;
+  readonly documents: number;
+  readonly quantiles: Readonly<Record<string, number>>;
+}
+
+const quantiles = { "1 %": 0.01, "5 %": 0.05, "25 %": 0.25, "50 %": 0.5, "75 %": 0.75, "95 %": 0.95, "99 %": 0.99 };
+
+/** Signals kept in memory at once: 4 bytes a document and signal; more documents than this are sampled evenly. */
+const mostDocuments = 1_000_000;
+
+/** Quantiles of every signal of the kept documents: what to look at before a limit is changed. */
+export async function signalQuantiles(folder: string): Promise<readonly SignalQuantiles[]> {
+  const values = new Map<string, number[]>();
+  let row = 0;
+  let step = 1;
+  for await (const document of rowsOf(folder, "documents", (all) =>
+    all.filter((name) => name.startsWith(signalPrefix)),
+  )) {
+    if (row++ % step !== 0) continue;
+    for (const [name, value] of Object.entries(document)) {
+      const column = values.get(name) ?? [];
+      values.set(name, column);
+      if (typeof value === "number") column.push(value);
+    }
+    if (row / step < mostDocuments) continue;
+    step *= 2;
+    for (const [name, column] of values)
+      values.set(
+        name,
+        column.filter((_, i) => i % 2 === 0),
+      );
+  }
+  return [...values].map(([name, column]) => {
+    const sorted = Float64Array.from(column).sort();
+    const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] ?? Number.NaN;
+    return {
+      signal: name.slice(signalPrefix.length),
+      documents: sorted.length,
+      quantiles: Object.fromEntries(Object.entries(quantiles).map(([label, part]) => [label, at(part)])),
+    };
+  });
+}
+
+async function* rowsOf(
+  folder: string,
+  part: "documents" | "rejects",
+  choose: (columns: readonly string[]) => readonly string[],
+): AsyncGenerator<CorpusRow, void, undefined> {
+  let names: string[];
+  try {
+    names = (await readdir(join(folder, part))).filter((name) => name.endsWith(".parquet")).sort();
+  } catch (error) {
+    throw new DataError(
+      "corpus-not-there",
+      `${folder} has no ${part}/`,
+      { file: folder },
+      {
+        cause: error,
+        hint: "Name a folder that forge build-corpus wrote.",
+      },
+    );
+  }
+  for (const name of names) {
+    const reader = await openParquet(join(folder, part, name));
+    const columns = choose(reader.columns);
+    if (columns.length === 0) continue;
+    for await (const rows of reader.rowGroups({ columns })) yield* rows;
+  }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
