@@ -73,8 +73,8 @@ export interface OpenTokenShard {
   readonly values: TokenArray;
   readonly offsets: Int32Array;
   /** Document ids and sources, made on demand. */
-  id(document: number): string;
-  source(document: number): string;
+  readonly id: (document: number) => string;
+  readonly source: (document: number) => string;
 }
 
 /**
