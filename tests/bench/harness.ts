@@ -32,6 +32,8 @@ export interface Workload {
   readonly amount: number;
   /** Compares ours with the peer, or with the twin; called once after both have run. */
   verify(): Promise<boolean> | boolean;
+  /** What else the printed line should say; asked after the last run. */
+  details?(): Readonly<Record<string, unknown>>;
 }
 
 /** A row against a peer so slow that it runs on a sample; ours also runs on the whole. Amounts as in `Workload`. */
@@ -51,7 +53,7 @@ export interface SampledWorkload {
 export interface BenchRow {
   readonly name: string;
   readonly unit: "MB/s" | "documents/s";
-  /** Timed runs of each side. @default 5; 3 where the peer takes long */
+  /** Timed runs of each side, 0 where the first one must do because it takes minutes. @default 5; 3 where the peer takes long */
   readonly runs?: number;
   /** A workload, or the reason why the row cannot run here. */
   prepare(): Promise<Workload | SampledWorkload | string>;
@@ -90,11 +92,11 @@ export async function measure(bench: string, row: BenchRow): Promise<BenchResult
   if (typeof workload === "string") return workload;
   if ("kind" in workload) return await measureSampled(bench, row, workload);
   const { ours, peer, amount, missingPeer } = workload;
-  await ours.run();
+  const first = await secondsOf(ours);
   await peer?.run();
   const verified = await workload.verify();
   const runs = row.runs ?? 5;
-  const times = { ours: [] as number[], peer: [] as number[] };
+  const times = { ours: runs === 0 ? [first] : [], peer: [] as number[] };
   for (let run = 0; run < runs; run++) {
     times.ours.push(await secondsOf(ours));
     if (peer !== undefined) times.peer.push(await secondsOf(peer));
@@ -114,6 +116,7 @@ export async function measure(bench: string, row: BenchRow): Promise<BenchResult
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     ...provenance(),
     ...(missingPeer === undefined ? {} : { note: missingPeer }),
+    ...(workload.details === undefined ? {} : { details: workload.details() }),
   };
 }
 
