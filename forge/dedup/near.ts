@@ -15,6 +15,7 @@ import {
 } from "../base/index.ts";
 import { mixScope, pickTexts } from "./documents.ts";
 import { documentKind, survivorKind } from "./exact.ts";
+import { runRows, spill, type Spill } from "./spill.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
@@ -24,9 +25,6 @@ export const signatureKind = "dedup-band-keys-2";
 export const pairKind = "dedup-pairs-2";
 export const candidateKind = "dedup-candidates-2";
 export const groupKind = "dedup-groups-1";
-
-/** Rows gathered before they are sorted and written as a run. */
-const runRows = 1 << 19;
 
 /** Band keys of a partition's surviving documents; those shorter than an n-gram have none. */
 export async function sign(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
@@ -254,29 +252,4 @@ async function uniteComponents(
     if (parent[document] !== noDocument) parent[document] = find(document);
   }
   return parent;
-}
-
-/** Rows on their way into a run file. */
-interface Spill {
-  push(...words: readonly number[]): void;
-  isFull(): boolean;
-  /** Writes what is there as a run. */
-  flush(): Promise<void>;
-}
-
-function spill(runs: RunFileWriter, section: string, width: number, rows = runRows): Spill {
-  const columns = Array.from({ length: width }, () => growingUint32());
-  return {
-    push(...words) {
-      for (let word = 0; word < width; word++) columns[word]?.push(words[word] as number);
-    },
-    isFull: () => (columns[0]?.length ?? 0) >= rows,
-    async flush() {
-      await runs.append(
-        section,
-        columns.map((column) => column.finish()),
-      );
-      for (const column of columns) column.clear();
-    },
-  };
 }

@@ -8,11 +8,15 @@ import type { DedupConfig } from "../../schemas/config/dedup.ts";
 import { choose, decide } from "./choose.ts";
 import { resolveExact } from "./exact.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { cutLines, findRepeatedLines, hashLines } from "./lines.ts";
 import { match, sign, unite, verificationGroups } from "./near.ts";
 import type { DedupContext, DedupStage, DedupStageName, DedupTask, DedupTaskResult } from "./types.ts";
 import { gather, verify } from "./verify.ts";
 
-/** Plans the stages for some number of partitions. Paths lie below `dedup/` in the work folder. */
+/**
+ * Plans the stages for some number of partitions. Paths lie below `dedup/` in the work folder, but for the edits of
+ * repeated lines: `lines/<partition>-edits.col` and `lines/<partition>-turned-away.col`, see base/text-edits.ts.
+ */
 export function planDedup(partitions: number, config: DedupConfig): readonly DedupStage[] {
   const indices = [...Array(partitions).keys()];
   const documents = "dedup/documents.col";
@@ -26,6 +30,7 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
   const groupsOf = perPartition("groups");
   const shingles = perPartition("shingles");
   const fates = perPartition("fates");
+  const decisions = indices.map(decisionsPath);
   const bands = [...Array(config.bands).keys()];
   const groups = [...Array(verificationGroups(partitions, config)).keys()];
   const pairs = bands.map((band) => `dedup/pairs/${number(band)}.run`);
@@ -67,16 +72,24 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
       ),
     },
   ];
+  const lineKeys = perPartition("lines", "run");
+  const repeatedLines = perPartition("repeated-lines");
+  const lines: readonly DedupStage[] = [
+    forPartitions("lines", [lineKeys], (i) => [survivors[i] as string, decisions[i] as string]),
+    single("repeated-lines", lineKeys, ["dedup/repeated-lines.run", ...repeatedLines]),
+    forPartitions(
+      "cut-lines",
+      [indices.map((i) => `lines/${number(i)}-edits.col`), indices.map((i) => `lines/${number(i)}-turned-away.col`)],
+      (i) => [survivors[i] as string, decisions[i] as string, repeatedLines[i] as string],
+    ),
+  ];
   return [
     forPartitions("fingerprint", [ids, keys], () => []),
     single("exact", [...ids, ...keys], [documents, ...survivors]),
     ...(config.near ? near : []),
     single("choose", [documents, ...survivors, ...(config.near ? [unresolved, ...verified] : [])], fates),
-    forPartitions("decide", [indices.map(decisionsPath)], (i) => [
-      survivors[i] as string,
-      documents,
-      fates[i] as string,
-    ]),
+    forPartitions("decide", [decisions], (i) => [survivors[i] as string, documents, fates[i] as string]),
+    ...(config.lines === undefined ? [] : lines),
   ];
 }
 
@@ -91,6 +104,9 @@ export const settingsOf: Readonly<Record<DedupStageName, readonly (keyof DedupCo
   verify: ["threshold"],
   choose: ["near"],
   decide: [],
+  lines: ["lines"],
+  "repeated-lines": ["lines"],
+  "cut-lines": ["lines"],
 };
 
 /** Path of a partition's decisions, relative to the work folder. */
@@ -108,7 +124,20 @@ export async function runDedupTask(task: DedupTask, context: DedupContext): Prom
 }
 
 const runners: Readonly<Record<DedupStageName, (task: DedupTask, context: DedupContext) => Promise<DedupTaskResult>>> =
-  { fingerprint, exact: resolveExact, sign, match, candidates: unite, gather, verify, choose, decide };
+  {
+    fingerprint,
+    exact: resolveExact,
+    sign,
+    match,
+    candidates: unite,
+    gather,
+    verify,
+    choose,
+    decide,
+    lines: hashLines,
+    "repeated-lines": findRepeatedLines,
+    "cut-lines": cutLines,
+  };
 
 function task(
   stage: DedupStageName,

@@ -25,7 +25,7 @@ export interface DedupPartition {
 /** The kernels that deduplication needs. */
 export type DedupKernels = Pick<
   TextKernels,
-  "hashTexts" | "normalizeForDedup" | "signMinHash" | "bandKeys" | "shingleSets" | "jaccard"
+  "countCodePoints" | "hashTexts" | "normalizeForDedup" | "signMinHash" | "bandKeys" | "shingleSets" | "jaccard"
 >;
 
 export const dedupStages = [
@@ -38,6 +38,9 @@ export const dedupStages = [
   "verify",
   "choose",
   "decide",
+  "lines",
+  "repeated-lines",
+  "cut-lines",
 ] as const;
 export type DedupStageName = (typeof dedupStages)[number];
 

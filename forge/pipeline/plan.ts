@@ -29,21 +29,22 @@ const shardTasks = 8;
 export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const ingest = planIngest(config, inputs);
   const dedup = planDedupStages(config, inputs, ingest);
-  const decided = keysOf(dedup.at(-1));
-  // Stages that revise what is kept stand behind deduplication; none but decontamination is configured so far.
-  const before: readonly Revision[] = [];
+  const decided = keysOf(dedup.find((stage) => stage.name === "decide"));
+  const cutLines = dedup.find((stage) => stage.name === "cut-lines");
+  const before: readonly Revision[] = cutLines === undefined ? [] : ["lines"];
+  const revised = (partition: number): readonly string[] => [
+    ingest.tasks[partition]?.key ?? "",
+    decided[partition] ?? "",
+    ...(cutLines === undefined ? [] : [cutLines.tasks[partition]?.key ?? ""]),
+  ];
   const decontamination = planDecontamination(config, inputs, {
     ingested: keysOf(ingest),
     decided,
     before,
-    revised: (partition) => [ingest.tasks[partition]?.key ?? "", decided[partition] ?? ""],
+    revised,
   });
   const revisions: readonly Revision[] = [...before, ...decontamination.revisions];
-  const kept = (partition: number): readonly string[] => [
-    ingest.tasks[partition]?.key ?? "",
-    decided[partition] ?? "",
-    ...decontamination.kept(partition),
-  ];
+  const kept = (partition: number): readonly string[] => [...revised(partition), ...decontamination.kept(partition)];
   const partitions = inputs.splits.map((_, partition) => partition);
   const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
     draft(
@@ -214,4 +215,7 @@ const dedupSummaries = {
   verify: "compare candidates by their true Jaccard",
   choose: "choose which document stays",
   decide: "write the fate of each document",
+  lines: "hash the lines of kept documents",
+  "repeated-lines": "find lines that many documents repeat",
+  "cut-lines": "take repeated lines out of documents",
 } as const satisfies Record<DedupStage["name"], string>;

@@ -8,6 +8,25 @@ import { z } from "zod";
 export const dedupScopes = ["global", "snapshot", "source"] as const;
 export type DedupScope = (typeof dedupScopes)[number];
 
+export const lineConfigSchema = z.strictObject({
+  maxDocuments: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("A line that stands in more kept documents than this is taken out; lines are equal in normal form."),
+  keepFirst: z.boolean().default(true).describe("Its first occurrence stays: in the first document in keep order."),
+  minLineCharacters: z
+    .int()
+    .min(1)
+    .default(20)
+    .describe("Lines whose normal form has fewer characters are left alone."),
+  minDocumentCharacters: z
+    .int()
+    .min(1)
+    .default(300)
+    .describe("A document that is left with fewer characters is rejected whole as `repeated-lines` (300 as CCNet)."),
+});
+
 export const dedupConfigSchema = z.strictObject({
   keep: z
     .enum(["first", "newest"])
@@ -57,6 +76,11 @@ export const dedupConfigSchema = z.strictObject({
     .min(1)
     .default(50_000_000)
     .describe("Candidate pairs of one band; documents beyond it are kept and counted as unresolved."),
+  lines: lineConfigSchema
+    .optional()
+    .describe(
+      "Take lines out of kept documents that many of them repeat (CCNet); off unless given, `{}` for defaults.",
+    ),
   verifyGroups: z
     .int()
     .min(1)

@@ -167,6 +167,7 @@ function scramble(value: number): number {
 
 function plantedKernels(real: DedupKernels): DedupKernels {
   return {
+    countCodePoints: (column) => real.countCodePoints(column),
     hashTexts: (column) => real.hashTexts(column),
     jaccard: (sets, i, other, j) => real.jaccard(sets, i, other, j),
     normalizeForDedup: (column) => column,

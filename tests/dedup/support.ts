@@ -145,6 +145,7 @@ function normalForm(text: string): string {
 }
 
 export const plainKernels: DedupKernels = {
+  countCodePoints: (column) => Uint32Array.from(textsOf(column), (text) => [...text].length),
   hashTexts: (column) =>
     Buffer.concat(textsOf(column).map((text) => createHash("sha1").update(text).digest().subarray(0, 16))),
   normalizeForDedup: (column) => columnOf(textsOf(column).map(normalForm)),
@@ -209,11 +210,11 @@ export const plainKernels: DedupKernels = {
   },
 };
 
-function textsOf({ values, offsets, length }: TextColumn): string[] {
+export function textsOf({ values, offsets, length }: TextColumn): string[] {
   return Array.from({ length }, (_, i) => Buffer.from(values.subarray(offsets[i], offsets[i + 1])).toString("utf8"));
 }
 
-function columnOf(texts: readonly string[]): TextColumn {
+export function columnOf(texts: readonly string[]): TextColumn {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
   const offsets = new Int32Array(texts.length + 1);
   parts.forEach((part, i) => {
