@@ -5,7 +5,7 @@
  * sets that such a document would have. Everything else is the real thing. Members of a family lie far apart in the
  * input, and keep order among them is that of their ids, which are scrambled numbers.
  */
-import { RecordBatch } from "apache-arrow";
+import type { RecordBatch } from "apache-arrow";
 import { DocumentBatchBuilder } from "../../schemas/record/document.ts";
 import type { Decisions, DedupKernels, DedupPartition } from "../../forge/dedup/index.ts";
 import { loadKernels, type TextColumn } from "../../forge/kernels/index.ts";
@@ -50,7 +50,7 @@ export interface PlantedCorpus {
   readonly partitions: readonly DedupPartition[];
   readonly kernels: DedupKernels;
   /** Compares the decisions of all partitions with what was planted; returns what is wrong, at most a few lines. */
-  check(decisions: (partition: number) => Promise<Decisions>): Promise<PlantedCheck>;
+  readonly check: (decisions: (partition: number) => Promise<Decisions>) => Promise<PlantedCheck>;
 }
 
 export interface PlantedCheck {
