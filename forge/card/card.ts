@@ -37,6 +37,7 @@ export function renderCard(manifest: CorpusManifest, examples: readonly RejectEx
     sourcesSection(manifest),
     `## Funnel\n\n![Funnel](card/funnel.svg)\n\n${funnelTable(manifest)}`,
     rejectedSection(manifest, examples),
+    textsSection(manifest),
     duplicatesSection(manifest),
     ...contaminationSection(manifest),
     `## Languages\n\n${table(["language", "documents"], countRows(manifest.figures.languages))}`,
@@ -44,7 +45,7 @@ export function renderCard(manifest: CorpusManifest, examples: readonly RejectEx
     tokensSection(manifest),
     filesSection(manifest),
     toolsSection(manifest),
-    limitsSection(),
+    limitsSection(manifest),
   ];
   return [
     { path: "README.md", content: `${sections.join("\n\n")}\n` },
@@ -160,6 +161,28 @@ function rejectedSection({ conservation, stages }: CorpusManifest, examples: rea
   return parts.join("\n\n");
 }
 
+function textsSection({ figures }: CorpusManifest): string {
+  const { repair, redact } = figures.texts;
+  const rows = [
+    ["texts repaired", count(repair.changed)],
+    ["of them not in Unicode's composed form", count(repair.composed)],
+    ["control and invisible characters taken out", count(repair.controls)],
+    ["bytes that were no UTF-8, replaced by U+FFFD", count(figures.replacements)],
+    ["texts with personal data replaced", count(redact.changed)],
+    ...Object.entries(redact.found).map(([kind, found]) => [redactedNames[kind] ?? kind, count(found)]),
+  ];
+  return `## Repair and redaction\n\n${table(["", ""], rows)}`;
+}
+
+const redactedNames: Readonly<Record<string, string>> = {
+  email: "e-mail addresses replaced",
+  ipv4: "public IPv4 addresses replaced",
+  ipv6: "public IPv6 addresses replaced",
+  phone: "phone numbers replaced",
+  iban: "bank account numbers (IBAN) replaced",
+  paymentCard: "payment card numbers replaced",
+};
+
 function duplicatesSection({ figures }: CorpusManifest): string {
   const { clusters, largestCluster, comparedPairs, verifiedPairs, unresolved } = figures.duplicates;
   return [
@@ -262,10 +285,15 @@ function toolsSection({ program, config }: CorpusManifest): string {
   return `## How it was made\n\n${lines.join("\n")}`;
 }
 
-function limitsSection(): string {
+function limitsSection({ figures }: CorpusManifest): string {
+  const kinds = Object.keys(figures.texts.redact.found).map((kind) => redactedNames[kind]?.replace(/ replaced$/, ""));
+  const personal =
+    kinds.length === 0
+      ? "No personal data was removed."
+      : `Of personal data only ${kinds.join(", ")} were replaced, as far as patterns and checksums find them; names and addresses were not.`;
   return [
     "## Limits",
-    "Filters are heuristics and err in both directions; see the examples above. No personal data was removed. Licences of single documents may differ from what is stated for their source.",
+    `Filters are heuristics and err in both directions; see the examples above. ${personal} Licences of single documents may differ from what is stated for their source.`,
   ].join("\n\n");
 }
 

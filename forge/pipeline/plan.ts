@@ -142,6 +142,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       split,
       read: config.read,
       repair: config.repair,
+      redact: config.redact,
       source: {
         fields: source?.fields ?? fieldMappingSchema.parse({}),
         ...(source?.language && { language: source.language }),
@@ -160,7 +161,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     const input: IngestInput = { ...matters, root: inputs.root, storedOnly: inputs.storedOnly === true };
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
-  return makeStage("ingest", "read, repair, identify language, filter", versions.ingest, tasks);
+  return makeStage("ingest", "read, repair, redact, identify language, filter", versions.ingest, tasks);
 }
 
 /** What decides which language is found: the model and how much of a text it sees. */

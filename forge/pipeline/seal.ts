@@ -17,6 +17,7 @@ import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
 import type { FlagFigures, IndexFigures, MarkFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
+import { textFigures } from "./text-figures.ts";
 
 /** Writes what closes an output and returns its manifest. */
 export async function seal(
@@ -176,6 +177,7 @@ function corpusFigures(
       ...documents.map((one) => one.editedBytes),
     ]),
     replacements: sum(ingest.map((one) => one.replacements)),
+    texts: textFigures(ingest),
     duplicates: {
       clusters: sum(documents.map((one) => one.clusters)),
       largestCluster: Math.max(0, ...documents.map((one) => one.largestCluster)),

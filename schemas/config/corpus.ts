@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { decontaminateConfigSchema } from "./decontaminate.ts";
 import { dedupConfigSchema } from "./dedup.ts";
-import { repairConfigSchema } from "./extract.ts";
+import { redactConfigSchema, repairConfigSchema } from "./extract.ts";
 import { filterConfigSchema, filterListSchema } from "./filter.ts";
 import { shardConfigSchema, tokenizerConfigSchema } from "./shard.ts";
 
@@ -153,6 +153,9 @@ export const corpusConfigSchema = z.strictObject({
     .describe("What to read. Of two duplicates the document of the earlier source is kept."),
   read: readConfigSchema.prefault({}).describe("How input is split and what happens to bad input."),
   repair: repairConfigSchema.prefault({}).describe("Repair of Unicode and white space, before anything is measured."),
+  redact: redactConfigSchema
+    .prefault({})
+    .describe("What replaces personal data, before anything is measured; false leaves a kind as it is."),
   filters: filterListSchema
     .prefault(
       ["language", "gopher-repetition", "gopher-quality", "c4", "fineweb"].map((filter) => ({ filter })) as never,

@@ -101,26 +101,24 @@ const placeholder = (
     .default(text)
     .describe(description);
 
-export const redactConfigSchema = z
-  .strictObject({
-    email: placeholder("email@example.com", "E-mail addresses; those of example domains (RFC 2606) stay."),
-    ipv4: placeholder(
-      "22.214.171.124",
-      "Public IPv4 addresses; private, loopback and documentation ranges stay, and what looks like a version number.",
+export const redactConfigSchema = z.strictObject({
+  email: placeholder("email@example.com", "E-mail addresses; those of example domains (RFC 2606) stay."),
+  ipv4: placeholder(
+    "22.214.171.124",
+    "Public IPv4 addresses; private, loopback and documentation ranges stay, and what looks like a version number.",
+  ),
+  ipv6: placeholder("2001:db8::1", "Public IPv6 addresses (2000::/3 without documentation ranges)."),
+  phone: z
+    .union([z.literal(false), z.string().max(100)])
+    .default(false)
+    .describe(
+      "Phone numbers: with a country code, in North American or French grouping, or behind a word like `tel.`; " +
+        "off by default, for there is no checksum and serial numbers look alike.",
     ),
-    ipv6: placeholder("2001:db8::1", "Public IPv6 addresses (2000::/3 without documentation ranges)."),
-    phone: z
-      .union([z.literal(false), z.string().max(100)])
-      .default(false)
-      .describe(
-        "Phone numbers: with a country code, in North American or French grouping, or behind a word like `tel.`; " +
-          "off by default, for there is no checksum and serial numbers look alike.",
-      ),
-    iban: placeholder(
-      "XX00 0000 0000 0000",
-      "Bank account numbers (IBAN) with their country's length and right checksum.",
-    ),
-    paymentCard: placeholder("0000 0000 0000 0000", "Payment card numbers with an issuer's prefix and right checksum."),
-  })
-  .describe("What replaces personal data in texts; false leaves it.");
+  iban: placeholder(
+    "XX00 0000 0000 0000",
+    "Bank account numbers (IBAN) with their country's length and right checksum.",
+  ),
+  paymentCard: placeholder("0000 0000 0000 0000", "Payment card numbers with an issuer's prefix and right checksum."),
+});
 export type RedactConfig = z.infer<typeof redactConfigSchema>;

@@ -51,6 +51,29 @@ export const contaminationFiguresSchema = z.strictObject({
 });
 export type ContaminationFigures = z.infer<typeof contaminationFiguresSchema>;
 
+/** What was done to texts before they were measured; rejected documents count, quarantined ones do not. */
+export const textFiguresSchema = z.strictObject({
+  repair: z.strictObject({
+    bytesIn: count,
+    bytesOut: count,
+    /** Texts that are not the same bytes as before. */
+    changed: count,
+    /** Texts that were not in NFC. */
+    composed: count,
+    /** Control and invisible characters taken out. */
+    controls: count,
+  }),
+  redact: z.strictObject({
+    /** Replacements by kind of personal data; kinds that were off are missing. */
+    found: z.record(z.string(), count),
+    changed: count,
+    /** Bytes taken out, and bytes of placeholders put in. */
+    bytesOut: count,
+    bytesIn: count,
+  }),
+});
+export type TextFigures = z.infer<typeof textFiguresSchema>;
+
 export const corpusFiguresSchema = z.strictObject({
   sources: z.array(sourceFiguresSchema),
   /** Kept documents by language; `unknown` where none was given or found. */
@@ -62,6 +85,7 @@ export const corpusFiguresSchema = z.strictObject({
   editedBytes: z.record(z.string(), count),
   /** Bytes that were not UTF-8 and became U+FFFD, counted in replacements. */
   replacements: count,
+  texts: textFiguresSchema,
   duplicates: z.strictObject({
     /** Kept documents that stand for more than themselves. */
     clusters: count,

@@ -1,10 +1,10 @@
 /** The part of `ingest` that comes before the filters: a split's records as repaired documents, and bad input. */
 import type { RecordBatch } from "apache-arrow";
 import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
-import type { RepairConfig } from "../../../schemas/config/extract.ts";
+import type { RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
 import type { Quarantine } from "../../../schemas/record/reject.ts";
-import { utf8Column } from "../../base/index.ts";
-import { repairTexts } from "../../extract/index.ts";
+import { assert, utf8Column, type Utf8Column } from "../../base/index.ts";
+import { redactTexts, repairTexts } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
 import { readSplit, type InputSplit } from "../../read/index.ts";
 import { replaceTexts } from "../batches.ts";
@@ -17,6 +17,7 @@ export interface ReadingInput {
   readonly source: Pick<SourceConfig, "fields" | "language">;
   readonly read: ReadConfig;
   readonly repair: RepairConfig;
+  readonly redact: RedactConfig;
 }
 
 /** Why a row is turned away. */
@@ -30,7 +31,7 @@ export interface TurnedAway {
 
 export type Reading =
   | {
-      /** Documents with their texts repaired; those in `turnedAway` are none for the filters. */
+      /** Documents with their texts repaired and redacted; those in `turnedAway` are none for the filters. */
       readonly batch: RecordBatch;
       readonly turnedAway: readonly TurnedAway[];
       readonly identified?: KnownFacts["identified"];
@@ -51,12 +52,36 @@ export async function* readDocuments(input: ReadingInput): AsyncGenerator<Readin
       continue;
     }
     const original = utf8Column(item.batch, "text", "batch");
-    const { text } = repairTexts(original, input.repair);
+    const prepared = prepareTexts(original, input);
     yield {
-      batch: replaceTexts(item.batch, text),
+      batch: replaceTexts(item.batch, prepared.text),
       turnedAway: item.rejections.map((one) => ({ ...one, stage: "read" })),
-      bytes: (original.offsets[original.length] as number) - (original.offsets[0] as number),
-      counts: { replacements: item.replacements },
+      bytes: bytesOf(original),
+      counts: { replacements: item.replacements, ...prepared.counts },
     };
   }
+}
+
+/** Repairs, then redacts. Every byte that comes or goes is counted, under the step's name. */
+function prepareTexts(
+  original: Utf8Column,
+  { repair, redact }: ReadingInput,
+): { readonly text: Utf8Column; readonly counts: ReadingCounts } {
+  const repaired = repairTexts(original, repair);
+  const redacted = redactTexts(repaired.text, redact);
+  const { found, ...sizes } = redacted.counts;
+  const balance = repaired.counts.bytesOut - sizes.bytesOut + sizes.bytesIn;
+  assert(repaired.counts.bytesIn === bytesOf(original), "repair sees every byte");
+  assert(balance === bytesOf(redacted.text), "redaction accounts for every byte");
+  const counts = { ...named("repair", repaired.counts), ...named("redact", sizes), ...named("redact.found", found) };
+  return { text: redacted.text, counts };
+}
+
+/** Counts under the name of a step: `repair.changed`. */
+function named(step: string, counts: object): ReadingCounts {
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [`${step}.${name}`, count as number]));
+}
+
+function bytesOf({ offsets, length }: Utf8Column): number {
+  return (offsets[length] as number) - (offsets[0] as number);
 }

@@ -1,0 +1,64 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
+import { build, makeText, plantedConfig, rowsOf, writeFiles } from "./corpora.ts";
+
+let work: string;
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), "forge-texts-"));
+});
+afterAll(async () => {
+  await rm(work, { recursive: true, force: true });
+});
+
+describe("redaction in a corpus", () => {
+  const texts = [
+    `${makeText(60, 1)} Write to jane@acme.com or bob@acme.com.`,
+    `${makeText(60, 2)} From 81.2.69.142, not 10.0.0.1; call +49 30 901820.`,
+    `${makeText(60, 3)} IBAN DE89 3704 0044 0532 0130 00, card 4111 1111 1111 1111.`,
+    makeText(60, 4),
+    "jane@acme.com",
+  ];
+  let manifest: CorpusManifest;
+  const out = (): string => join(work, "redacted");
+  beforeAll(async () => {
+    const root = join(work, "in");
+    await writeFiles(root, { "a/one.jsonl": texts.map((text) => JSON.stringify({ text })).join("\n") });
+    manifest = await build(plantedConfig(root, { sources: [{ name: "a", path: "a" }] }), out());
+  });
+
+  it("leaves no e-mail address, public IP address, account or card in documents and rejects", async () => {
+    const rows = [...(await rowsOf(out(), "documents")), ...(await rowsOf(out(), "rejects"))];
+    expect(rows).toHaveLength(texts.length);
+    const all = rows.map((row) => row["text"]).join("\n");
+    expect(all).not.toMatch(/acme|81\.2\.69|DE89|4111/);
+    expect(all).toMatch(/Write to email@example\.com or email@example\.com\./);
+    expect(all).toMatch(/From 22\.214\.171\.124, not 10\.0\.0\.1; call \+49 30 901820\./);
+  });
+
+  it("counts by kind what it replaced, and every byte that came or went", () => {
+    const { repair, redact } = manifest.figures.texts;
+    expect(redact.found).toEqual({ email: 3, ipv4: 1, ipv6: 0, iban: 1, paymentCard: 1 });
+    expect(redact.changed).toBe(4);
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    expect(repair.bytesIn).toBe(bytes);
+    const rejected = Buffer.byteLength("email@example.com");
+    expect(repair.bytesOut - redact.bytesOut + redact.bytesIn).toBe(manifest.figures.keptTextBytes + rejected);
+  });
+
+  it("says so in the card", async () => {
+    const card = await readFile(join(out(), "README.md"), "utf8");
+    expect(card).toContain("| e-mail addresses replaced | 3 |");
+    expect(card).toContain("Of personal data only e-mail addresses, public IPv4 addresses, public IPv6");
+  });
+
+  it("leaves everything on request, and says that too", async () => {
+    const redact = { email: false, ipv4: false, ipv6: false, iban: false, paymentCard: false };
+    const config = plantedConfig(join(work, "in"), { sources: [{ name: "a", path: "a" }], redact });
+    const { figures } = await build(config, join(work, "whole"));
+    expect(figures.texts.redact).toEqual({ found: {}, changed: 0, bytesIn: 0, bytesOut: 0 });
+    expect(await readFile(join(work, "whole", "README.md"), "utf8")).toContain("No personal data was removed.");
+  });
+});
