@@ -34,17 +34,11 @@ export interface Attribution {
  *
  * @param text the bytes that were scanned
  * @param hits of grams that count, by position
- * @param words of an n-gram
  */
-export function attributeHits(
-  text: Uint8Array,
-  hits: readonly DocumentHit[],
-  index: ContaminationIndex,
-  words: number,
-): Attribution {
+export function attributeHits(text: Uint8Array, hits: readonly DocumentHit[], index: ContaminationIndex): Attribution {
   const spans = normalWordSpans(text);
   const passage = ({ position, gram }: DocumentHit): ByteRange => {
-    const last = position + (gram < index.ngrams ? words : index.whole(gram).split(" ").length) - 1;
+    const last = position + index.words(gram) - 1;
     return { start: spans.starts[position] as number, end: spans.ends[last] as number };
   };
   const byUnit = new Map<number, { readonly grams: Set<number>; readonly passages: ByteRange[] }>();

@@ -8,6 +8,7 @@
  */
 import { assert, growingUint32, sortRows } from "../base/index.ts";
 import type { TextColumn } from "../kernels/index.ts";
+import { coverHash, type GramHash } from "./cover.ts";
 import { exampleParts, type ContaminationKernels, type EvaluationExample, type ExamplePart } from "./types.ts";
 
 export interface GramOptions {
@@ -19,10 +20,14 @@ export interface GramOptions {
 
 /** Everything that is looked for, and whose it is. Rows of one table name rows of the next. */
 export interface GramTables {
-  /** (low, high) of each n-gram, ascending by high, then low: grams `[0, hashes.length / 2)`. */
+  /** (low, high) of each gram: first the n-grams, ascending by high, then low; then whole short examples. */
   readonly hashes: Uint32Array;
-  /** Normal forms of short examples, ascending: the grams behind the n-grams. */
-  readonly wholes: readonly WholeText[];
+  /** How many of them are n-grams. */
+  readonly ngrams: number;
+  /** Words of each whole short example. */
+  readonly wholeWords: Uint32Array;
+  /** (low, high) of the last `minWords` words of each. */
+  readonly wholeEnds: Uint32Array;
   /** Units of gram `g`: `postings[postingOffsets[g] .. postingOffsets[g + 1])`, ascending. */
   readonly postingOffsets: Uint32Array;
   readonly postings: Uint32Array;
@@ -34,17 +39,6 @@ export interface GramTables {
   readonly exampleIds: readonly string[];
   /** Words of all texts of an example. */
   readonly exampleWords: Uint32Array;
-}
-
-/** A short example, looked for by its last words. */
-export interface WholeText {
-  /** Its normal form, one `latin1` character a byte, single spaces. */
-  readonly text: string;
-  /** Words of its anchor: `minWords`, or twice as many where it has them. */
-  readonly anchorWords: number;
-  /** Hash of the anchor. */
-  readonly low: number;
-  readonly high: number;
 }
 
 /** Examples that are normalised at a time. */
@@ -68,12 +62,21 @@ export async function collectGrams(
   return collector.finish();
 }
 
-/** A text of an example with its normal form. */
+/** A text of an example, normalised and hashed with its batch. */
 interface NormalText {
   readonly text: string;
-  readonly words: readonly string[];
-  /** Index of its first n-gram among those of the batch. */
-  readonly firstGram: number;
+  /** Which words of its normal form are more than a number. */
+  readonly telling: readonly boolean[];
+  /** Hashes of the batch's n-grams of `minWords` words, and the first of this text. */
+  readonly hashes: Uint32Array;
+  readonly first: number;
+}
+
+/** A short example that is matched whole. */
+interface Whole extends GramHash {
+  readonly words: number;
+  readonly end: GramHash;
+  readonly units: Set<number>;
 }
 
 class GramCollector {
@@ -82,8 +85,8 @@ class GramCollector {
   readonly #low = growingUint32();
   readonly #high = growingUint32();
   readonly #unit = growingUint32();
-  /** By normal form. */
-  readonly #wholes = new Map<string, { readonly text: WholeText; readonly units: Set<number> }>();
+  /** By words and hash. */
+  readonly #wholes = new Map<string, Whole>();
   readonly #unitExample = growingUint32();
   readonly #unitPart: ExamplePart[] = [];
   readonly #exampleSet = growingUint32();
@@ -97,51 +100,51 @@ class GramCollector {
 
   add(examples: readonly EvaluationExample[]): void {
     const texts = examples.flatMap(({ question, answer, passage }) => [...question, ...answer, ...passage]);
-    const column = columnOf(texts);
-    const { hashes, offsets } = this.#kernels.shingles(column, this.#options.ngram);
-    const normal = normalWords(column, this.#kernels);
+    const normal = this.#normalise(texts);
     let next = 0;
-    const take = (count: number): NormalText[] =>
-      Array.from({ length: count }, () => {
-        const text = { text: texts[next] ?? "", words: normal[next] ?? [], firstGram: offsets[next] as number };
-        next++;
-        return text;
+    const take = (count: number): readonly NormalText[] => normal.slice(next, (next += count));
+    for (const { set, id, question, answer, passage } of examples) {
+      this.#addExample(set, id, {
+        question: take(question.length),
+        answer: take(answer.length),
+        passage: take(passage.length),
       });
-    for (const example of examples) {
-      const parts = {
-        question: take(example.question.length),
-        answer: take(example.answer.length),
-        passage: take(example.passage.length),
-      };
-      this.#addExample(example, parts, hashes);
     }
   }
 
+  #normalise(texts: readonly string[]): readonly NormalText[] {
+    const column = columnOf(texts);
+    const { hashes, offsets } = this.#kernels.shingles(column, this.#options.minWords);
+    const telling = tellingWords(column, this.#kernels);
+    return texts.map((text, i) => ({ text, hashes, first: offsets[i] as number, telling: telling[i] ?? [] }));
+  }
+
   #addExample(
-    { set, id }: EvaluationExample,
+    set: number,
+    id: string,
     parts: Readonly<Record<"question" | "answer" | "passage", readonly NormalText[]>>,
-    hashes: Uint32Array,
   ): void {
+    const { ngram } = this.#options;
     const example = this.#exampleIds.length;
     this.#exampleIds.push(id);
     this.#exampleSet.push(set);
     const all = [...parts.question, ...parts.answer, ...parts.passage];
-    this.#exampleWords.push(all.reduce((sum, { words }) => sum + words.length, 0));
+    this.#exampleWords.push(all.reduce((sum, { telling }) => sum + telling.length, 0));
     let found = false;
     for (const part of ["question", "answer", "passage"] as const) {
       const unit = this.#beginUnit(example, part);
       for (const text of parts[part]) {
-        const isAdded =
-          text.words.length >= this.#options.ngram
-            ? this.#addNgrams(text, hashes, unit)
-            : part !== "answer" && this.#addWhole([text], unit);
+        const isLong = text.telling.length >= ngram;
+        const isAdded = isLong ? this.#addNgrams(text, unit) : part !== "answer" && this.#addWhole(text, unit);
         found ||= isAdded;
       }
     }
     if (found) return;
     const unit = this.#beginUnit(example, "whole");
     for (const question of orNothing(parts.question)) {
-      for (const answer of orNothing(parts.answer)) this.#addWhole([question, answer], unit);
+      // No word of the normal form reaches across a line feed.
+      const joined = orNothing(parts.answer).map((answer) => `${question}\n${answer}`);
+      for (const text of this.#normalise(joined)) this.#addWhole(text, unit);
     }
   }
 
@@ -151,39 +154,33 @@ class GramCollector {
     return this.#unitPart.length - 1;
   }
 
-  #addNgrams({ words, firstGram }: NormalText, hashes: Uint32Array, unit: number): boolean {
-    const { ngram } = this.#options;
+  #addNgrams({ telling, hashes, first }: NormalText, unit: number): boolean {
+    const { ngram, minWords } = this.#options;
     let isAdded = false;
-    /** Last word that is no number. */
-    let telling = -1;
-    for (let last = 0; last < words.length; last++) {
-      if (words[last] !== "0") telling = last;
-      const first = last - ngram + 1;
-      if (first < 0 || telling < first) continue;
-      this.#low.push(hashes[2 * (firstGram + first)] as number);
-      this.#high.push(hashes[2 * (firstGram + first) + 1] as number);
+    let lastTelling = -1;
+    for (const [last, isTelling] of telling.entries()) {
+      if (isTelling) lastTelling = last;
+      const start = last - ngram + 1;
+      if (start < 0 || lastTelling < start) continue;
+      const { low, high } = coverHash(hashes, first + start, ngram, minWords);
+      this.#low.push(low);
+      this.#high.push(high);
       this.#unit.push(unit);
       isAdded = true;
     }
     return isAdded;
   }
 
-  #addWhole(parts: readonly Pick<NormalText, "text" | "words">[], unit: number): boolean {
-    const { ngram, minWords } = this.#options;
-    const words = parts.flatMap((part) => part.words);
-    if (words.length < minWords || words.every((word) => word === "0")) return false;
-    const key = words.join(" ");
-    const known = this.#wholes.get(key);
-    if (known !== undefined) {
-      known.units.add(unit);
-      return true;
-    }
-    const anchorWords = words.length >= 2 * minWords && 2 * minWords <= ngram ? 2 * minWords : minWords;
-    // Taken from the text itself: the normal form of a normal form may be another one. No word ends across a line feed.
-    const column = columnOf([parts.map((part) => part.text).join("\n")]);
-    const { hashes } = this.#kernels.shingles(column, anchorWords);
-    const [low = 0, high = 0] = hashes.subarray(hashes.length - 2);
-    this.#wholes.set(key, { text: { text: key, anchorWords, low, high }, units: new Set([unit]) });
+  #addWhole({ telling, hashes, first }: NormalText, unit: number): boolean {
+    const { minWords } = this.#options;
+    const words = telling.length;
+    if (words < minWords || !telling.includes(true)) return false;
+    const hash = coverHash(hashes, first, words, minWords);
+    const key = `${words} ${hash.low} ${hash.high}`;
+    const end = coverHash(hashes, first + words - minWords, minWords, minWords);
+    const whole = this.#wholes.get(key) ?? { ...hash, words, end, units: new Set() };
+    this.#wholes.set(key, whole);
+    whole.units.add(unit);
     return true;
   }
 
@@ -209,15 +206,21 @@ class GramCollector {
       if (!isSame || unit[row] !== unit[previous]) post(unit[row] as number);
       previous = row;
     }
-    const wholes = [...this.#wholes.values()].sort((a, b) => (a.text.text < b.text.text ? -1 : 1));
-    for (const { units } of wholes) {
+    const ngrams = hashes.length / 2;
+    // In the order in which examples brought them.
+    const wholes = [...this.#wholes.values()];
+    for (const { low: wholeLow, high: wholeHigh, units } of wholes) {
+      hashes.push(wholeLow);
+      hashes.push(wholeHigh);
       postingOffsets.push(postings.length);
-      for (const owner of [...units].sort((a, b) => a - b)) post(owner);
+      for (const owner of units) post(owner);
     }
     postingOffsets.push(postings.length);
     return {
       hashes: hashes.finish(),
-      wholes: wholes.map(({ text }) => text),
+      ngrams,
+      wholeWords: Uint32Array.from(wholes, ({ words }) => words),
+      wholeEnds: Uint32Array.from(wholes.flatMap(({ end }) => [end.low, end.high])),
       postingOffsets: postingOffsets.finish(),
       postings: postings.finish(),
       unitExample: this.#unitExample.finish(),
@@ -230,20 +233,27 @@ class GramCollector {
   }
 }
 
-function orNothing(texts: readonly NormalText[]): readonly Pick<NormalText, "text" | "words">[] {
-  return texts.length === 0 ? [{ text: "", words: [] }] : texts;
+function orNothing(texts: readonly NormalText[]): readonly string[] {
+  return texts.length === 0 ? [""] : texts.map(({ text }) => text);
 }
 
-/** Words of each text's normal form, one `latin1` character a byte: only compared, never shown. */
-export function normalWords(column: TextColumn, kernels: ContaminationKernels): string[][] {
+const zero = 0x30;
+const space = 0x20;
+
+/** For each word of each text's normal form whether it is more than a number, all of which are `0` there. */
+function tellingWords(column: TextColumn, kernels: ContaminationKernels): boolean[][] {
   const { values, offsets, length } = kernels.normalizeForDedup(column);
-  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-  return Array.from({ length }, (_, i) =>
-    bytes
-      .toString("latin1", offsets[i], offsets[i + 1])
-      .split(" ")
-      .filter((word) => word !== ""),
-  );
+  return Array.from({ length }, (_, i) => {
+    const words: boolean[] = [];
+    const end = offsets[i + 1] as number;
+    for (let at = offsets[i] as number; at < end; at++) {
+      if (values[at] === space) continue;
+      const start = at;
+      while (at < end && values[at] !== space) at++;
+      words.push(at - start > 1 || values[start] !== zero);
+    }
+    return words;
+  });
 }
 
 function columnOf(texts: readonly string[]): TextColumn {

@@ -2,16 +2,16 @@
  * The index of what is looked for, as files that all workers read as one shared memory.
  *
  * `grams.col` holds grams, postings, units and examples; `table-<i>.bin` is an `NgramIndex` as it lies in memory.
- * n-grams have a table of their own length. Whole short examples, of many lengths, are found by their last words: an
- * anchor of `minWords` or twice as many, so that two tables serve all lengths; what stands before is compared word by word.
+ * One table has the n-grams, the other the last `minWords` words of the short examples that are matched whole.
  *
  * An `NgramIndex` tells n-grams apart by part of their hash. So what it answers are candidates (nearly always one), and
- * the hash or the words decide: nothing is missed and nothing mistaken.
+ * the whole hash decides: nothing is missed, and nothing mistaken while 64 bits tell n-grams apart.
  */
 import { join } from "node:path";
 import { columnsInMemory, writeColumns, writeFileAtomic, type FileDigest } from "../base/index.ts";
 import { NgramIndex, type ShingleSequences } from "../kernels/index.ts";
 import { collectGrams, type GramOptions, type GramTables } from "./build.ts";
+import type { GramHash } from "./cover.ts";
 import { exampleParts, type ContaminationKernels, type EvaluationExample, type ExamplePart } from "./types.ts";
 
 const gramsKind = "contamination-grams-1";
@@ -44,20 +44,15 @@ export async function writeContaminationIndex(
 ): Promise<WrittenIndex> {
   const grams = await collectGrams(examples, kernels, options);
   const files: (FileDigest & { path: string })[] = [];
-  const tables = planTables(grams, options.ngram).map((entries) => ({ entries, ...fillTable(entries) }));
+  const tables = planTables(grams).map(fillTable);
   for (const [i, { index }] of tables.entries()) {
     const path = tablePath(i);
     files.push({ path, ...(await writeFileAtomic(join(folder, path), new Uint8Array(index.shared))) });
   }
-  const wholes = packStrings(
-    grams.wholes.map(({ text }) => text),
-    "latin1",
-  );
-  const ids = packStrings(grams.exampleIds, "utf8");
+  const ids = packStrings(grams.exampleIds);
   const digest = await writeColumns(join(folder, gramsPath), gramsKind, {
     hashes: grams.hashes,
-    wholes: wholes.values,
-    wholeOffsets: wholes.offsets,
+    wholeWords: grams.wholeWords,
     postingOffsets: grams.postingOffsets,
     postings: grams.postings,
     unitExample: grams.unitExample,
@@ -67,7 +62,7 @@ export async function writeContaminationIndex(
     exampleWords: grams.exampleWords,
     exampleIds: ids.values,
     exampleIdOffsets: ids.offsets,
-    tables: Uint32Array.from(tables, ({ entries }) => entries.words),
+    lengths: Uint32Array.of(options.ngram, options.minWords),
     ...Object.fromEntries(
       tables.flatMap(({ offsets, candidates }, i) => [
         [`offsets-${i}`, offsets],
@@ -77,8 +72,8 @@ export async function writeContaminationIndex(
   });
   return {
     files: [{ path: gramsPath, ...digest }, ...files],
-    ngrams: grams.hashes.length / 2,
-    wholes: grams.wholes.length,
+    ngrams: grams.ngrams,
+    wholes: grams.wholeWords.length,
     sets: countSets(grams, sets),
   };
 }
@@ -88,10 +83,15 @@ export interface ContaminationIndex {
   /** n-grams first; the whole short examples are the grams behind them. */
   readonly ngrams: number;
   readonly grams: number;
-  readonly tables: readonly GramTable[];
-  hash(gram: number): readonly [low: number, high: number];
-  /** Words of a whole short example, separated by single spaces. */
-  whole(gram: number): string;
+  /** Words of the n-grams that texts are hashed by. */
+  readonly short: number;
+  /** Words of a gram. */
+  words(gram: number): number;
+  /** True when the hash is that of the gram. */
+  equals(gram: number, hash: GramHash): boolean;
+  /** The n-grams, and the last `short` words of whole short examples. */
+  readonly ngramTable: GramTable;
+  readonly endTable: GramTable;
   /** Units that have a gram. */
   units(gram: number): Uint32Array;
   readonly unitCount: number;
@@ -101,8 +101,8 @@ export interface ContaminationIndex {
 }
 
 export interface GramTable {
-  readonly words: number;
-  readonly index: NgramIndex;
+  /** Undefined when it has no entry. */
+  readonly index: NgramIndex | undefined;
   /** Grams that an item of the index may stand for. */
   candidates(item: number): Uint32Array;
 }
@@ -117,9 +117,9 @@ export async function openContaminationIndex(
 ): Promise<ContaminationIndex> {
   const columns = columnsInMemory(await shared(gramsPath), gramsPath, gramsKind);
   const hashes = columns.u32("hashes");
-  const ngrams = hashes.length / 2;
-  const wholes = stringsOf(columns.u8("wholes"), columns.u32("wholeOffsets"), "latin1");
-  const ids = stringsOf(columns.u8("exampleIds"), columns.u32("exampleIdOffsets"), "utf8");
+  const wholeWords = columns.u32("wholeWords");
+  const [ngram = 0, short = 0] = columns.u32("lengths");
+  const ids = stringsOf(columns.u8("exampleIds"), columns.u32("exampleIdOffsets"));
   const postingOffsets = columns.u32("postingOffsets");
   const postings = columns.u32("postings");
   const unitExample = columns.u32("unitExample");
@@ -127,22 +127,24 @@ export async function openContaminationIndex(
   const unitGrams = columns.u32("unitGrams");
   const exampleSet = columns.u32("exampleSet");
   const exampleWords = columns.u32("exampleWords");
-  const tables: GramTable[] = [];
-  for (const [i, words] of columns.u32("tables").entries()) {
+  const table = async (i: number): Promise<GramTable> => {
     const offsets = columns.u32(`offsets-${i}`);
     const candidates = columns.u32(`candidates-${i}`);
-    tables.push({
-      words,
-      index: NgramIndex.open(await shared(tablePath(i))),
+    return {
+      index: candidates.length === 0 ? undefined : NgramIndex.open(await shared(tablePath(i))),
       candidates: (item) => candidates.subarray(offsets[item], offsets[item + 1]),
-    });
-  }
+    };
+  };
+  const grams = postingOffsets.length - 1;
+  const ngrams = grams - wholeWords.length;
   return {
     ngrams,
-    grams: postingOffsets.length - 1,
-    tables,
-    hash: (gram) => [hashes[2 * gram] as number, hashes[2 * gram + 1] as number],
-    whole: (gram) => wholes(gram - ngrams),
+    grams,
+    short,
+    words: (gram) => (gram < ngrams ? ngram : (wholeWords[gram - ngrams] as number)),
+    equals: (gram, { low, high }) => hashes[2 * gram] === low && hashes[2 * gram + 1] === high,
+    ngramTable: await table(0),
+    endTable: await table(1),
     units: (gram) => postings.subarray(postingOffsets[gram], postingOffsets[gram + 1]),
     unitCount: unitPart.length,
     unit: (unit) => ({
@@ -161,24 +163,15 @@ export async function openContaminationIndex(
 
 /** What one table holds: the hash of each entry and the gram that it stands for. */
 interface TableEntries {
-  readonly words: number;
   readonly hashes: Uint32Array;
   readonly grams: Uint32Array;
 }
 
-/** Tables that are not empty: that of the n-grams, then those of the anchors. */
-function planTables({ hashes: ngrams, wholes }: GramTables, ngram: number): readonly TableEntries[] {
-  const count = ngrams.length / 2;
-  const tables: TableEntries[] = [];
-  if (count > 0) {
-    tables.push({ words: ngram, hashes: ngrams, grams: Uint32Array.from({ length: count }, (_, gram) => gram) });
-  }
-  const byAnchor = Map.groupBy(wholes.keys(), (i) => wholes[i]?.anchorWords ?? 0);
-  for (const [words, members] of [...byAnchor].sort(([a], [b]) => b - a)) {
-    const hashes = Uint32Array.from(members.flatMap((i) => [wholes[i]?.low ?? 0, wholes[i]?.high ?? 0]));
-    tables.push({ words, hashes, grams: Uint32Array.from(members, (i) => count + i) });
-  }
-  return tables;
+function planTables({ hashes, ngrams, wholeEnds }: GramTables): readonly [TableEntries, TableEntries] {
+  return [
+    { hashes: hashes.subarray(0, 2 * ngrams), grams: Uint32Array.from({ length: ngrams }, (_, gram) => gram) },
+    { hashes: wholeEnds, grams: Uint32Array.from({ length: wholeEnds.length / 2 }, (_, i) => ngrams + i) },
+  ];
 }
 
 /** An `NgramIndex` of the entries, and the grams that each of its items may stand for. */
@@ -188,7 +181,7 @@ function fillTable({ hashes, grams }: TableEntries): {
   readonly candidates: Uint32Array;
 } {
   const count = grams.length;
-  const index = NgramIndex.create(count);
+  const index = NgramIndex.create(Math.max(1, count));
   const each = Int32Array.from({ length: count + 1 }, (_, i) => i);
   index.add({ hashes, offsets: each }, each);
   const items = new Uint32Array(count);
@@ -227,17 +220,14 @@ function countSets(grams: GramTables, sets: number): { examples: number; tooShor
   return counts;
 }
 
-function packStrings(
-  texts: readonly string[],
-  encoding: "latin1" | "utf8",
-): { readonly values: Uint8Array; readonly offsets: Uint32Array } {
-  const parts = texts.map((text) => Buffer.from(text, encoding));
+function packStrings(texts: readonly string[]): { readonly values: Uint8Array; readonly offsets: Uint32Array } {
+  const parts = texts.map((text) => Buffer.from(text, "utf8"));
   const offsets = new Uint32Array(texts.length + 1);
   for (const [i, part] of parts.entries()) offsets[i + 1] = (offsets[i] as number) + part.length;
   return { values: new Uint8Array(Buffer.concat(parts)), offsets };
 }
 
-function stringsOf(values: Uint8Array, offsets: Uint32Array, encoding: "latin1" | "utf8"): (index: number) => string {
+function stringsOf(values: Uint8Array, offsets: Uint32Array): (index: number) => string {
   const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-  return (index) => bytes.toString(encoding, offsets[index], offsets[index + 1]);
+  return (index) => bytes.toString("utf8", offsets[index], offsets[index + 1]);
 }

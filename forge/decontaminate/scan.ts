@@ -1,67 +1,69 @@
 /** Finds, in a column of texts, every place where a gram of the index stands. */
 import { growingUint32, sortRows } from "../base/index.ts";
-import type { TextColumn } from "../kernels/index.ts";
-import { normalWords } from "./build.ts";
+import type { ShingleSequences, TextColumn } from "../kernels/index.ts";
+import { coverHash, coverSequences } from "./cover.ts";
 import type { ContaminationIndex } from "./index-files.ts";
 import type { ContaminationKernels, Hits } from "./types.ts";
 
-/**
- * All hits of a column. Each table costs one pass over the text; short examples are compared word by word in those few
- * texts in which their last words stand.
- */
+/** All hits of a column. The texts are normalised and hashed once. */
 export function findHits(column: TextColumn, index: ContaminationIndex, kernels: ContaminationKernels): Hits {
-  const texts = growingUint32(64);
-  const positions = growingUint32(64);
-  const grams = growingUint32(64);
-  const add: AddHit = (text, position, gram) => {
-    texts.push(text);
-    positions.push(position);
-    grams.push(gram);
-  };
-  const wordsOf = lazyWords(column, kernels);
-  for (const table of index.tables) {
-    const sequences = kernels.shingles(column, table.words);
-    const found = table.index.lookup(sequences);
-    for (const [i, text] of found.texts.entries()) {
-      const position = found.positions[i] as number;
-      for (const gram of table.candidates(found.items[i] as number)) {
-        if (gram < index.ngrams) {
-          const at = 2 * ((sequences.offsets[text] as number) + position);
-          const [low, high] = index.hash(gram);
-          if (sequences.hashes[at] === low && sequences.hashes[at + 1] === high) add(text, position, gram);
-        } else {
-          const start = standsBefore(wordsOf(text), index.whole(gram), position + table.words);
-          if (start >= 0) add(text, start, gram);
-        }
-      }
+  const hits = new HitCollector();
+  const { short, ngramTable, endTable } = index;
+  if (ngramTable.index !== undefined || endTable.index !== undefined) {
+    const sequences = kernels.shingles(column, short);
+    addNgramHits(sequences, index, hits);
+    addWholeHits(sequences, index, hits);
+  }
+  return hits.finish();
+}
+
+function addNgramHits(sequences: ShingleSequences, index: ContaminationIndex, hits: HitCollector): void {
+  const { short, ngramTable } = index;
+  if (ngramTable.index === undefined) return;
+  const ngrams = coverSequences(sequences, index.words(0), short);
+  const found = ngramTable.index.lookup(ngrams);
+  for (const [i, text] of found.texts.entries()) {
+    const position = found.positions[i] as number;
+    const at = 2 * ((ngrams.offsets[text] as number) + position);
+    const hash = { low: ngrams.hashes[at] as number, high: ngrams.hashes[at + 1] as number };
+    for (const gram of ngramTable.candidates(found.items[i] as number)) {
+      if (index.equals(gram, hash)) hits.add(text, position, gram);
     }
   }
-  const columns = [texts.finish(), positions.finish(), grams.finish()] as const;
-  const order = sortRows(columns);
-  const [sortedTexts, sortedPositions, sortedGrams] = columns.map((values) =>
-    Uint32Array.from(order, (row) => values[row] as number),
-  ) as [Uint32Array, Uint32Array, Uint32Array];
-  return { texts: sortedTexts, positions: sortedPositions, grams: sortedGrams };
 }
 
-type AddHit = (text: number, position: number, gram: number) => void;
-
-/** Index of the first word of `whole` when it ends right before word `end` of the text, else -1. */
-function standsBefore(words: readonly string[], whole: string, end: number): number {
-  const wanted = whole.split(" ");
-  const start = end - wanted.length;
-  return start >= 0 && wanted.every((word, i) => words[start + i] === word) ? start : -1;
+/** Short examples end where their last words stand; their hash tells whether the words before are theirs, too. */
+function addWholeHits({ hashes, offsets }: ShingleSequences, index: ContaminationIndex, hits: HitCollector): void {
+  const { short, endTable } = index;
+  if (endTable.index === undefined) return;
+  const found = endTable.index.lookup({ hashes, offsets });
+  for (const [i, text] of found.texts.entries()) {
+    const end = (found.positions[i] as number) + short;
+    for (const gram of endTable.candidates(found.items[i] as number)) {
+      const words = index.words(gram);
+      const start = end - words;
+      if (start < 0) continue;
+      const hash = coverHash(hashes, (offsets[text] as number) + start, words, short);
+      if (index.equals(gram, hash)) hits.add(text, start, gram);
+    }
+  }
 }
 
-/** Words of a text's normal form, made when they are first asked for. */
-function lazyWords(column: TextColumn, kernels: ContaminationKernels): (text: number) => readonly string[] {
-  let lastText = -1;
-  let lastWords: readonly string[] = [];
-  return (text) => {
-    if (text === lastText) return lastWords;
-    const only = { values: column.values, offsets: column.offsets.subarray(text, text + 2), length: 1 };
-    lastText = text;
-    lastWords = normalWords(only, kernels)[0] ?? [];
-    return lastWords;
-  };
+class HitCollector {
+  readonly #texts = growingUint32(64);
+  readonly #positions = growingUint32(64);
+  readonly #grams = growingUint32(64);
+
+  add(text: number, position: number, gram: number): void {
+    this.#texts.push(text);
+    this.#positions.push(position);
+    this.#grams.push(gram);
+  }
+
+  finish(): Hits {
+    const [texts, positions, grams] = [this.#texts.finish(), this.#positions.finish(), this.#grams.finish()];
+    const order = sortRows([texts, positions, grams]);
+    const sorted = (values: Uint32Array): Uint32Array => Uint32Array.from(order, (row) => values[row] as number);
+    return { texts: sorted(texts), positions: sorted(positions), grams: sorted(grams) };
+  }
 }

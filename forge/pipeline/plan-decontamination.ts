@@ -66,7 +66,7 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
       ...decided,
     ]),
   ]);
-  const markConfig = { action, ngram, maxCorpusFrequency, window, minPieceCharacters, maxPieces };
+  const markConfig = { action, maxCorpusFrequency, window, minPieceCharacters, maxPieces };
   const mark = makeStage(
     "decontaminate-mark",
     "report contamination, decide what is cut and dropped",

@@ -82,7 +82,7 @@ describe("The attribution of a document's hits", () => {
     const hits = findHits(columnOf([text]), index, kernels);
     const all = [...hits.positions].map((position, i) => ({ position, gram: hits.grams[i] as number }));
     const bytes = Buffer.from(text);
-    const { findings, matches } = attributeHits(bytes, all, index, 13);
+    const { findings, matches } = attributeHits(bytes, all, index);
     const shown = (range: { start: number; end: number }): string => bytes.toString("utf8", range.start, range.end);
     expect(findings.map(({ part, ngrams, share, longest }) => [part, ngrams, share, shown(longest)])).toEqual([
       ["question", 3, 1, question.join(" ")],
@@ -100,7 +100,7 @@ describe("The attribution of a document's hits", () => {
     const text = "«Is this — perhaps — a test?» Yes";
     const hits = findHits(columnOf([text]), index, kernels);
     const all = [...hits.positions].map((position, i) => ({ position, gram: hits.grams[i] as number }));
-    const [match] = attributeHits(Buffer.from(text), all, index, 13).matches;
+    const [match] = attributeHits(Buffer.from(text), all, index).matches;
     expect(Buffer.from(text).toString("utf8", match?.start, match?.end)).toBe("Is this — perhaps — a test");
   });
 });

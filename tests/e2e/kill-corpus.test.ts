@@ -10,8 +10,16 @@ import { buildAndKill } from "../pipeline/kill.ts";
 it("gives the same bytes whichever 50 events a build is killed at", { timeout: 1_200_000 }, async () => {
   const work = await mkdtemp(join(tmpdir(), "forge-kills-"));
   try {
-    await writeFiles(join(work, "in"), plantedFiles());
-    const config = plantedConfig(join(work, "in"));
+    const files = plantedFiles();
+    const question = String(files["c/one.md"]).split(" ").slice(20, 50).join(" ");
+    await writeFiles(join(work, "in"), { ...files, "evaluation/set.jsonl": JSON.stringify({ question }) });
+    const config = plantedConfig(join(work, "in"), {
+      decontaminate: {
+        sets: [{ name: "set", path: "evaluation/set.jsonl", fields: { question: "question" } }],
+        action: "cut",
+        minPieceCharacters: 10,
+      },
+    });
     await writeFile(join(work, "config.json"), JSON.stringify(config));
     await build(config, join(work, "whole"));
     const whole = await snapshot(join(work, "whole"));
@@ -21,7 +29,7 @@ it("gives the same bytes whichever 50 events a build is killed at", { timeout: 1
       const out = join(work, `out-${round}`);
       // Killed up to five times on the way, each time a little later than what was skipped.
       for (let times = 1 + stream.below(5); times > 0; times--, kills++) {
-        await buildAndKill(join(work, "config.json"), out, 1 + stream.below(170));
+        await buildAndKill(join(work, "config.json"), out, 1 + stream.below(200));
       }
       await build(config, out);
       expect(await snapshot(out)).toEqual(whole);

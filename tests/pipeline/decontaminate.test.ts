@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -12,10 +12,12 @@ import {
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import { lostDocuments } from "../../schemas/run/manifest.ts";
-import { previewCard } from "../../forge/pipeline/index.ts";
+import { exists } from "../../forge/base/index.ts";
+import { planBuild, previewCard } from "../../forge/pipeline/index.ts";
 import { openParquet, verifyOutput, writeParquet } from "../../forge/shard/index.ts";
 import { loadTokenizer } from "../../forge/tokenize/index.ts";
 import { alter, build, makeText, plantedConfig, rowsOf, snapshot, writeFiles } from "./corpora.ts";
+import { buildAndKill } from "./kill.ts";
 
 let work: string;
 let root: string;
@@ -288,6 +290,55 @@ describe("decontamination that cuts", () => {
     );
     expect(second.figures.contamination).toMatchObject({ flagged: 0, dropped: 0 });
   });
+});
+
+describe("decontamination that is killed", () => {
+  it("ends in the same bytes, whichever of its stages was cut short", { timeout: 120_000 }, async () => {
+    const whole = join(work, "whole");
+    const events: string[] = [];
+    await build(config({ action: "cut" }), whole, {
+      reporter: (event) => void events.push("stage" in event ? `${event.type} ${event.stage}` : event.type),
+    });
+    const configPath = join(work, "config.json");
+    await writeFile(configPath, JSON.stringify(config({ action: "cut" })));
+    const out = join(work, "killed");
+    for (const stage of ["index", "scan", "flag", "mark"]) {
+      const started = events.indexOf(`stage-start decontaminate-${stage}`);
+      expect(started).toBeGreaterThan(0);
+      await buildAndKill(configPath, out, started + 2);
+      expect(await exists(join(out, "manifest.json"))).toBe(false);
+    }
+    await build(config({ action: "cut" }), out);
+    expect(await snapshot(out)).toEqual(await snapshot(whole));
+  });
+
+  it(
+    "redoes marks alone for another window, and leaves no report when no set is left",
+    { timeout: 120_000 },
+    async () => {
+      const target = join(work, "update");
+      await build(config({ action: "cut" }), target);
+      const redone = async (more: Record<string, unknown>): Promise<string[]> => {
+        const done: string[] = [];
+        await build(config(more), target, {
+          update: true,
+          reporter: (event) => void (event.type === "task-skip" && done.push(event.task)),
+        });
+        const tasks = (await planBuild(config(more))).stages.flatMap((stage) => stage.tasks.map(({ id }) => id));
+        return [...new Set(tasks.filter((id) => !done.includes(id)).map((id) => id.split("/")[0] ?? ""))];
+      };
+      const written = ["tokenizer", "encode", "order", "shard", "documents"];
+      expect(await redone({ action: "cut", window: 100 })).toEqual(["decontaminate-mark", ...written]);
+      expect(await redone({ action: "cut", window: 100, maxCorpusFrequency: 20 })).toEqual([
+        "decontaminate-flag",
+        "decontaminate-mark",
+        ...written,
+      ]);
+      expect(await redone({ sets: [] })).toEqual(written);
+      const names = await readdir(target, { recursive: true });
+      expect(names.filter((name) => /decontaminat.+\./.test(name))).toEqual([]);
+    },
+  );
 });
 
 describe("decontamination that reports", () => {

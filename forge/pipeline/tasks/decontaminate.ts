@@ -68,7 +68,7 @@ export interface MarkInput extends ScanInput {
   readonly sets: readonly string[];
   readonly config: Pick<
     DecontaminateConfig,
-    "action" | "ngram" | "maxCorpusFrequency" | "window" | "minPieceCharacters" | "maxPieces"
+    "action" | "maxCorpusFrequency" | "window" | "minPieceCharacters" | "maxPieces"
   >;
 }
 
@@ -314,7 +314,7 @@ async function* findingRows(
       const isFlagged = flags.clusters.has(keptId);
       if (hits === undefined && (!isFlagged || stage !== undefined)) continue;
       const text = texts.values.subarray(texts.offsets[row], texts.offsets[row + 1]);
-      const found = hits === undefined ? nothingFound : attributeHits(text, hits, index, config.ngram);
+      const found = hits === undefined ? nothingFound : attributeHits(text, hits, index);
       const outcome =
         stage === undefined
           ? decide(firstRow + row, text, found, config, marking)
