@@ -95,3 +95,27 @@ test("Both implementations give the same bytes for invalid UTF-8 too", () => {
     { numRuns: 1500 },
   );
 });
+
+test("Both agree where numbers, spaces and case change within and across blocks of 16 bytes", () => {
+  const unit = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom("0", "7", ".", ",", " ", "-", "a", "Z", "$", "\u0001", "\n") },
+    { weight: 1, arbitrary: fc.constantFrom("é", "٣", "،", "\u0301", "Σ", "中", "\u00a0", "\u{1d7d8}") },
+  );
+  const text = fc.oneof(
+    fc.string({ unit, maxLength: 70 }),
+    fc.string({ unit: fc.constantFrom("1", "1", ".", ","), maxLength: 70 }),
+  );
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 4 }), fc.nat(15), (texts, lead) => {
+      const shifted = texts.map((one) => " x".repeat(lead) + one);
+      expect(wasm.normalizeForDedup(column(shifted))).toEqual(reference.normalizeForDedup(column(shifted)));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("Both hash words of any length alike", () => {
+  const texts = Array.from({ length: 40 }, (_, length) => `${"w".repeat(length)} ${"é".repeat(length)} x`);
+  expect(wasm.shingles(column(texts), 1)).toEqual(reference.shingles(column(texts), 1));
+  expect(wasm.shingles(column(texts), 2)).toEqual(reference.shingles(column(texts), 2));
+});

@@ -5,9 +5,23 @@ const k1: u64 = 0x9e3779b97f4a7c15;
 const k2: u64 = 0xc2b2ae3d27d4eb4f;
 const base: u64 = 0x5851f42d4c957f2d;
 
+/** 16 bytes of ones, then 16 of zeros: a load `n` bytes before the zeros keeps the first n bytes. */
+const masks: usize = memory.data(32, 16);
+
+/** Words of up to 16 bytes take both steps, so that no branch depends on which they need. */
 // @ts-ignore: decorator
 @inline
 function hashWord(p: usize, length: usize): u64 {
+  if (length > 16) return hashLongWord(p, length);
+  const bytes = v128.and(v128.load(p), v128.load(masks + 16 - length));
+  let h: u64 = (length as u64) * k2;
+  h = rotl((h ^ i64x2.extract_lane(bytes, 0)) * k1, 29);
+  const both = rotl((h ^ i64x2.extract_lane(bytes, 1)) * k1, 29);
+  h = select(both, h, length > 8);
+  return (h ^ (h >> 32)) * k2;
+}
+
+function hashLongWord(p: usize, length: usize): u64 {
   let h: u64 = (length as u64) * k2;
   for (; length >= 8; length -= 8) {
     h = rotl((h ^ load<u64>(p)) * k1, 29);
@@ -34,6 +48,7 @@ function mix(x: u64): u64 {
  * `window` holds `words` hashes; `power` is `base ** (words - 1)`. Sixteen bytes after `end` are overwritten.
  */
 function shinglesOf(p: usize, end: usize, words: i32, window: usize, power: u64, target: usize): usize {
+  v128.store(masks, i8x16.splat(-1));
   // A sentinel ends the last word, so that the scan needs no bound.
   v128.store(end, i8x16.splat(0x20));
   const windowEnd = window + ((words as usize) << 3);
