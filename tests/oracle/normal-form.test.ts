@@ -1,22 +1,20 @@
 /**
- * The normal form against datatrove itself: DATATROVE_PATH is its source tree, FORGE_PYTHON (or `.venv`) a Python with
- * the package `regex`. datatrove's code is run where it lies and never enters the repository.
+ * The normal form against datatrove itself, on strings that no corpus holds; found as the benches find it, with a Python
+ * that has the package `regex`. datatrove's code is run where it lies and never enters the repository.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { packageRoot } from "../../forge/base/locate.ts";
+import { locateDatatrove } from "../bench/kernels/datatrove.ts";
 import { both, column, nastyText, textsOf } from "../kernels/support.ts";
 
-const python = process.env["FORGE_PYTHON"] ?? join(packageRoot, ".venv/bin/python");
-const datatrove = process.env["DATATROVE_PATH"];
+const located = locateDatatrove();
+const { source, python } = typeof located === "string" ? { source: "", python: "" } : located;
 
 const script = `
 import json, sys, importlib.util, unicodedata
-sys.path.insert(0, sys.argv[1] + "/src")
-spec = importlib.util.spec_from_file_location("text", sys.argv[1] + "/src/datatrove/utils/text.py")
+sys.path.insert(0, sys.argv[1])
+spec = importlib.util.spec_from_file_location("text", sys.argv[1] + "/datatrove/utils/text.py")
 text = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(text)
 json.dump([None if any(unicodedata.category(c) == "Cn" for c in t) else text.simplify_text(t) for t in json.load(sys.stdin)], sys.stdout)
@@ -28,7 +26,7 @@ describe.skipIf(reason !== undefined)(`The normal form${reason === undefined ? "
   test("equals datatrove's simplify_text on nasty strings of code points that Python knows", () => {
     const texts = fc.sample(nastyText, { numRuns: 4000, seed: 1 }).map((text) => text.toWellFormed());
     const expected = JSON.parse(
-      execFileSync(python, ["-c", script, datatrove ?? ""], { input: JSON.stringify(texts), encoding: "utf8" }),
+      execFileSync(python, ["-c", script, source], { input: JSON.stringify(texts), encoding: "utf8" }),
     ) as (string | null)[];
     for (const kernels of both) {
       const found = textsOf(kernels.normalizeForDedup(column(texts)));
@@ -40,8 +38,6 @@ describe.skipIf(reason !== undefined)(`The normal form${reason === undefined ? "
 });
 
 function missing(): string | undefined {
-  if (datatrove === undefined) return "DATATROVE_PATH is not set";
-  if (!existsSync(join(datatrove, "src/datatrove/utils/text.py"))) return `no datatrove sources in ${datatrove}`;
-  if (!existsSync(python)) return `no Python at ${python}`;
+  if (typeof located === "string") return located;
   return spawnSync(python, ["-c", "import regex"]).status === 0 ? undefined : "Python lacks the package regex";
 }

@@ -49,15 +49,23 @@ export interface Datatrove {
   ): Promise<{ readonly seconds: number; readonly result: DatatroveResults[M] }>;
 }
 
-/** datatrove, or why it cannot be run. */
-export function findDatatrove(): Datatrove | string {
+/** Where the package and its Python are, or why it cannot be run. */
+export function locateDatatrove(): { readonly source: string; readonly python: string } | string {
   const path = process.env["DATATROVE_PATH"];
   if (path === undefined || path === "") return "datatrove is not run: set DATATROVE_PATH to its source tree";
   const source = [path, join(path, "src")].find((folder) => existsSync(join(folder, "datatrove", "__init__.py")));
   if (source === undefined) return `datatrove is not run: no package datatrove in ${path}`;
   const python =
     process.env["DATATROVE_PYTHON"] ?? process.env["FORGE_PYTHON"] ?? shippedPath(".venv", "bin", "python");
-  if (!existsSync(python)) return "datatrove is not run: set DATATROVE_PYTHON to a Python with its dependencies";
+  if (existsSync(python)) return { source, python };
+  return "datatrove is not run: set DATATROVE_PYTHON to a Python with its dependencies";
+}
+
+/** datatrove, or why it cannot be run. */
+export function findDatatrove(): Datatrove | string {
+  const located = locateDatatrove();
+  if (typeof located === "string") return located;
+  const { source, python } = located;
   return {
     async run(mode, texts) {
       const folder = await mkdtemp(join(tmpdir(), "forge-datatrove-"));
