@@ -162,8 +162,14 @@ function rejectedSection({ conservation, stages }: CorpusManifest, examples: rea
 }
 
 function textsSection({ figures }: CorpusManifest): string {
-  const { repair, redact } = figures.texts;
+  const { extract, repair, redact } = figures.texts;
+  const pages = [
+    ["pages of HTML", count(extract.pages)],
+    ["their size, and that of the texts in them", `${bytes(extract.bytesIn)}, ${bytes(extract.bytesOut)}`],
+    ["of them read up to a budget only", count(extract.cut)],
+  ];
   const rows = [
+    ...(extract.pages === 0 ? [] : pages),
     ["texts repaired", count(repair.changed)],
     ["of them not in Unicode's composed form", count(repair.composed)],
     ["control and invisible characters taken out", count(repair.controls)],
@@ -171,7 +177,7 @@ function textsSection({ figures }: CorpusManifest): string {
     ["texts with personal data replaced", count(redact.changed)],
     ...Object.entries(redact.found).map(([kind, found]) => [redactedNames[kind] ?? kind, count(found)]),
   ];
-  return `## Repair and redaction\n\n${table(["", ""], rows)}`;
+  return `## Extraction, repair and redaction\n\n${table(["", ""], rows)}`;
 }
 
 const redactedNames: Readonly<Record<string, string>> = {

@@ -71,9 +71,12 @@ export function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBat
 
 /** The batch with other texts; its other columns are shared. */
 export function replaceTexts(batch: RecordBatch, texts: Utf8Column): RecordBatch {
-  const children = batch.schema.fields.map((field, i) =>
-    field.name === "text" ? utf8Data(texts) : (batch.data.children[i] as Data),
-  );
+  return replaceColumns(batch, { text: utf8Data(texts) });
+}
+
+/** The batch with other columns in the place of those of the same names; the rest is shared. */
+export function replaceColumns(batch: RecordBatch, columns: Readonly<Record<string, Data>>): RecordBatch {
+  const children = batch.schema.fields.map(({ name }, i) => columns[name] ?? (batch.data.children[i] as Data));
   const type = new Struct(batch.schema.fields);
   return new RecordBatch(batch.schema, makeData({ type, length: batch.numRows, nullCount: 0, children }));
 }

@@ -141,6 +141,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     const reading: Omit<ReadingInput, "root"> = {
       split,
       read: config.read,
+      extract: config.extract,
       repair: config.repair,
       redact: config.redact,
       source: {
@@ -161,7 +162,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     const input: IngestInput = { ...matters, root: inputs.root, storedOnly: inputs.storedOnly === true };
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
-  return makeStage("ingest", "read, repair, redact, identify language, filter", versions.ingest, tasks);
+  return makeStage("ingest", "read, extract, repair, redact, identify language, filter", versions.ingest, tasks);
 }
 
 /** What decides which language is found: the model and how much of a text it sees. */

@@ -3,16 +3,17 @@ import { textFiguresSchema, type TextFigures } from "../../schemas/run/corpus-ma
 
 /** Adds up counts such as `redact.found.email`; names without a dot belong to others. */
 export function textFigures(results: readonly object[]): TextFigures {
-  const total: Tree = { repair: {}, redact: { found: {} } };
+  const total: Tree = { extract: {}, repair: {}, redact: { found: {} } };
   for (const result of results) {
     for (const [name, count] of Object.entries(result)) {
       const path = name.split(".");
       if (path.length > 1) addAt(total, path, count as number);
     }
   }
-  const { repair, redact } = total as Record<string, Tree>;
+  const { extract, repair, redact } = total as Record<string, Tree>;
   const zero = { changed: 0, bytesIn: 0, bytesOut: 0 };
   return textFiguresSchema.parse({
+    extract: { pages: 0, bytesIn: 0, bytesOut: 0, cut: 0, ...extract },
     repair: { ...zero, composed: 0, controls: 0, ...repair },
     redact: { ...zero, ...redact },
   });

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { decontaminateConfigSchema } from "./decontaminate.ts";
 import { dedupConfigSchema } from "./dedup.ts";
-import { redactConfigSchema, repairConfigSchema } from "./extract.ts";
+import { extractConfigSchema, redactConfigSchema, repairConfigSchema } from "./extract.ts";
 import { filterConfigSchema, filterListSchema } from "./filter.ts";
 import { shardConfigSchema, tokenizerConfigSchema } from "./shard.ts";
 
@@ -152,6 +152,7 @@ export const corpusConfigSchema = z.strictObject({
     })
     .describe("What to read. Of two duplicates the document of the earlier source is kept."),
   read: readConfigSchema.prefault({}).describe("How input is split and what happens to bad input."),
+  extract: extractConfigSchema.prefault({}).describe("How a page of HTML becomes text."),
   repair: repairConfigSchema.prefault({}).describe("Repair of Unicode and white space, before anything is measured."),
   redact: redactConfigSchema
     .prefault({})

@@ -53,6 +53,15 @@ export type ContaminationFigures = z.infer<typeof contaminationFiguresSchema>;
 
 /** What was done to texts before they were measured; rejected documents count, quarantined ones do not. */
 export const textFiguresSchema = z.strictObject({
+  extract: z.strictObject({
+    /** Pages of HTML; those without main text are among the rejected documents. */
+    pages: count,
+    bytesIn: count,
+    /** Bytes of texts, and of the pages that have none. */
+    bytesOut: count,
+    /** Pages read up to a budget only. */
+    cut: count,
+  }),
   repair: z.strictObject({
     bytesIn: count,
     bytesOut: count,

@@ -51,7 +51,7 @@ describe("forge build-corpus", () => {
   it("shows the plan under --dry-run and writes nothing", async () => {
     const { code, stdout } = await forge("build-corpus", "corpus.yaml", "--dry-run");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^0\.0 MB of 1 sources would become made\/:\n {2}ingest +1 tasks {2}read, repair/);
+    expect(stdout).toMatch(/^0\.0 MB of 1 sources would become made\/:\n {2}ingest +1 tasks {2}read, extract, repair/);
     expect(await readdir(cwd)).not.toContain("made");
   });
 

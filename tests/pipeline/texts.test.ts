@@ -62,3 +62,46 @@ describe("redaction in a corpus", () => {
     expect(await readFile(join(work, "whole", "README.md"), "utf8")).toContain("No personal data was removed.");
   });
 });
+
+describe("pages of HTML in a corpus", () => {
+  const page = (body: string, title = "Bridges"): string =>
+    `<!doctype html><html><head><title>${title}</title></head><body><nav><a href="/">Home</a></nav>${body}</body></html>`;
+  const files = {
+    "a/one.html": page(`<main><h1>Of bridges</h1><p>${makeText(60, 1)}</p><p>Ask jane@acme.com.</p></main>`),
+    "a/links.html": page("<ul><li><a href='/a'>One</a><li><a href='/b'>Two</a></ul>"),
+    "a/two.txt": makeText(60, 2),
+    "a/three.html": page(`<p>${makeText(60, 3)}</p>`, ""),
+  };
+  let manifest: CorpusManifest;
+  const out = (): string => join(work, "pages");
+  beforeAll(async () => {
+    const root = join(work, "pages-in");
+    await writeFiles(root, files);
+    manifest = await build(plantedConfig(root, { sources: [{ name: "a", path: "a" }] }), out());
+  });
+
+  it("become their main text, with their title in meta", async () => {
+    const rows = Map.groupBy(await rowsOf(out(), "documents"), (row) => row["source"]);
+    expect(rows.get("a/one.html")?.[0]).toMatchObject({
+      text: `Of bridges\n\n${makeText(60, 1).replaceAll("\n", "")}\n\nAsk email@example.com.`,
+      meta: '{"title":"Bridges"}',
+    });
+    expect(rows.get("a/two.txt")?.[0]).toMatchObject({ meta: null });
+    expect(rows.get("a/three.html")?.[0]).toMatchObject({ meta: null });
+  });
+
+  it("are rejected by name when they have none", async () => {
+    const rejects = await rowsOf(out(), "rejects");
+    const value = Buffer.byteLength(files["a/links.html"]);
+    expect(rejects).toMatchObject([{ source: "a/links.html", stage: "extract", reason: "no-main-text", value }]);
+    expect(manifest.conservation).toMatchObject({ documentsIn: 4, kept: 3, rejected: { "no-main-text": 1 } });
+  });
+
+  it("are counted, with the bytes that their markup took", async () => {
+    const { extract, repair } = manifest.figures.texts;
+    const pages = [files["a/one.html"], files["a/links.html"], files["a/three.html"]];
+    expect(extract).toMatchObject({ pages: 3, bytesIn: Buffer.byteLength(pages.join("")), cut: 0 });
+    expect(repair.bytesIn).toBe(extract.bytesOut + Buffer.byteLength(files["a/two.txt"]));
+    expect(await readFile(join(out(), "README.md"), "utf8")).toContain("| pages of HTML | 3 |");
+  });
+});

@@ -1,13 +1,14 @@
 /** The part of `ingest` that comes before the filters: a split's records as repaired documents, and bad input. */
 import type { RecordBatch } from "apache-arrow";
 import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
-import type { RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
+import type { ExtractConfig, RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
 import type { Quarantine } from "../../../schemas/record/reject.ts";
 import { assert, utf8Column, type Utf8Column } from "../../base/index.ts";
-import { redactTexts, repairTexts } from "../../extract/index.ts";
+import { createExtractor, redactTexts, repairTexts, type Extractor } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
 import { readSplit, type InputSplit } from "../../read/index.ts";
 import { replaceTexts } from "../batches.ts";
+import { extractPages } from "./pages.ts";
 
 /** All that decides what a split's documents are before anything is filtered. */
 export interface ReadingInput {
@@ -16,6 +17,7 @@ export interface ReadingInput {
   readonly split: InputSplit;
   readonly source: Pick<SourceConfig, "fields" | "language">;
   readonly read: ReadConfig;
+  readonly extract: ExtractConfig;
   readonly repair: RepairConfig;
   readonly redact: RedactConfig;
 }
@@ -46,20 +48,33 @@ export type ReadingCounts = Readonly<Record<string, number>>;
 
 /** Reads a split from its source. */
 export async function* readDocuments(input: ReadingInput): AsyncGenerator<Reading, void, undefined> {
+  let extractor: Extractor | undefined;
   for await (const item of readSplit(input.split, input)) {
     if ("quarantine" in item) {
       yield item;
       continue;
     }
-    const original = utf8Column(item.batch, "text", "batch");
-    const prepared = prepareTexts(original, input);
+    const bytes = bytesOf(utf8Column(item.batch, "text", "batch"));
+    const refused = item.rejections.map((one) => ({ ...one, stage: "read" }));
+    let documents: Extracted = { batch: item.batch, turnedAway: refused, counts: {} };
+    if (item.mediaType === "text/html") {
+      extractor ??= await createExtractor(input.extract);
+      documents = extractPages(item.batch, extractor, refused);
+    }
+    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input);
     yield {
-      batch: replaceTexts(item.batch, prepared.text),
-      turnedAway: item.rejections.map((one) => ({ ...one, stage: "read" })),
-      bytes: bytesOf(original),
-      counts: { replacements: item.replacements, ...prepared.counts },
+      batch: replaceTexts(documents.batch, prepared.text),
+      turnedAway: documents.turnedAway,
+      bytes,
+      counts: { replacements: item.replacements, ...named("extract", documents.counts), ...prepared.counts },
     };
   }
+}
+
+interface Extracted {
+  readonly batch: RecordBatch;
+  readonly turnedAway: readonly TurnedAway[];
+  readonly counts: object;
 }
 
 /** Repairs, then redacts. Every byte that comes or goes is counted, under the step's name. */
