@@ -70,6 +70,9 @@ function frontMatter(manifest: CorpusManifest): string {
     configs: [
       { config_name: "default", data_files: "documents/*.parquet", default: true },
       { config_name: "rejects", data_files: "rejects/*.parquet" },
+      ...(figures.contamination === null
+        ? []
+        : [{ config_name: "contamination", data_files: "decontamination/part-*.parquet" }]),
     ],
     // Only the token shards are split; the hub calls a config's single part "train".
     dataset_info: {

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { sourceConfigSchema, type CorpusConfig, type SourceConfig } from "../../schemas/config/corpus.ts";
-import { digestFile, readJsonIfThere, UsageError } from "../base/index.ts";
+import { DataError, digestFile, readJsonIfThere, UsageError } from "../base/index.ts";
 import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
 import { inputsPath } from "./layout.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
@@ -84,7 +84,16 @@ async function describeEvaluationSets(
   const { sets } = config.decontaminate;
   if (sets.length === 0) return [];
   const sources = sets.map(({ name, path }) => sourceConfigSchema.parse({ name, path, format: "jsonl" }));
-  const { files } = await planSources(sources, { root, read: config.read, ...(signal && { signal }) });
+  const { files } = await planSources(sources, { root, read: config.read, ...(signal && { signal }) }).catch(
+    (error: unknown) => {
+      if (!(error instanceof DataError)) throw error;
+      const { code, message, position, hint } = error;
+      throw new DataError(code, `Evaluation sets: ${message}`, position, {
+        cause: error,
+        ...(hint !== undefined && { hint }),
+      });
+    },
+  );
   return files.map(({ source, uri, sha256 }) => ({ set: sets.findIndex(({ name }) => name === source), uri, sha256 }));
 }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   attributeHits,
@@ -103,6 +104,49 @@ describe("The attribution of a document's hits", () => {
     const [match] = attributeHits(Buffer.from(text), all, index).matches;
     expect(Buffer.from(text).toString("utf8", match?.start, match?.end)).toBe("Is this — perhaps — a test");
   });
+});
+
+test("Every passage that is shown or cut holds exactly the words that were matched, whatever stands between and around", async () => {
+  const question = series("p", 16);
+  const short = series("s", 6);
+  const index = await indexOf([
+    example("long", { question: question.join(" ") }),
+    example("short", { question: short.join(" ") }),
+  ]);
+  const normal = (bytes: Uint8Array): string =>
+    Buffer.from(kernels.normalizeForDedup(columnOf([Buffer.from(bytes).toString("utf8")])).values)
+      .toString("utf8")
+      .replace(/ +/g, " ");
+  const separator = fc.constantFrom(" ", ", ", " — ", "\n\n", "…", " \u0301 ", "’ “", "\t(", ")\u2028");
+  const noise = fc.string({ unit: "grapheme", maxLength: 8 }).map((text) => text.toWellFormed());
+  const cased = fc.constantFrom(
+    (word: string) => word,
+    (word: string) => word.toUpperCase(),
+    (word: string) => `${word}\u0301`,
+  );
+  const planted = fc.constantFrom(question, short).chain((words) =>
+    fc
+      .tuple(
+        ...words.map((word) => fc.tuple(cased, separator).map(([change, after]) => [change(word), after] as const)),
+      )
+      .map((parts) => ({
+        words,
+        text: parts.map(([word, after], i) => (i + 1 < parts.length ? word + after : word)).join(""),
+      })),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(noise, planted), { minLength: 1, maxLength: 4 }), noise, (parts, tail) => {
+      const text = Buffer.from(
+        `${parts.map(([before, { text: one }]) => `${before} ; ${one}`).join(" zz ")} ; ${tail}`,
+      );
+      const hits = findHits(columnOf([text.toString("utf8")]), index, kernels);
+      const all = [...hits.positions].map((position, i) => ({ position, gram: hits.grams[i] as number }));
+      const { matches } = attributeHits(text, all, index);
+      expect(matches.map(({ start, end }) => normal(text.subarray(start, end)).trim())).toEqual(
+        parts.map(([, { words }]) => words.join(" ")),
+      );
+    }),
+  );
 });
 
 test("Hits of batches are joined with the rows of their partition", () => {

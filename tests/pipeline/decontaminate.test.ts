@@ -365,6 +365,12 @@ describe("decontamination that reports", () => {
       code: "evaluation-field-nested",
       hint: "Name the field inside it: ask.text",
     });
+    await expect(build(config({ sets: [{ ...sets[0], path: "no/*.jsonl" }] }), join(work, "e4"))).rejects.toMatchObject(
+      {
+        code: "sources-missing",
+        message: "Evaluation sets: Source quiz: no file matches no/*.jsonl",
+      },
+    );
     await writeFiles(root, { "broken/a.jsonl": '{"ask": "a"}\n[1]\n' });
     const broken = config({ sets: [{ name: "broken", path: "broken", fields: { question: "ask" } }] });
     await expect(build(broken, join(work, "e3"))).rejects.toMatchObject({
