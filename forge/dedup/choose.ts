@@ -27,7 +27,7 @@ import { inputPath, outputPath } from "./work.ts";
 import { verifiedKind } from "./verify.ts";
 
 export const fateKind = "dedup-fates-1";
-export const decisionKind = "dedup-decisions-2";
+export const decisionKind = "dedup-decisions-3";
 
 /**
  * Chooses among all survivors and writes what became of each partition's. Of several kept partners a removed document
@@ -39,7 +39,7 @@ export const decisionKind = "dedup-decisions-2";
 export async function choose(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   const { partitions, config, signal } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
-  const [existing = 0] = await documents.u32("existing");
+  const existing = (await documents.u32("existing")).at(-1) ?? 0;
   const clusterSize = (await documents.u32("copies")).map((copies) => copies + 1);
   const total = clusterSize.length;
   const survivors = partitions.map((_, i) => inputPath(task, 1 + i, context));
@@ -165,15 +165,25 @@ export async function decide(task: DedupTask, context: DedupContext): Promise<De
     }
     counts[reasonNames[reason[row] as number] ?? "near"]++;
   }
-  const [existing = 0] = await documents.u32("existing");
-  const digest = await writeColumns(outputPath(task, 0, context), decisionKind, {
-    id: await survivors.u8("id"),
-    reason,
-    partner: await partnerIds(documents, keptBy),
-    fromExisting: Uint8Array.from(keptBy, (kept) => (kept < existing ? 1 : 0)),
-    jaccard,
-    clusterSize,
-  });
+  const existing = await documents.u32("existing");
+  const corpora: string[] = [];
+  for (const partition of context.partitions) {
+    if (partition.existing !== undefined) corpora[partition.sourceRank] = partition.existing.corpus;
+  }
+  const digest = await writeColumns(
+    outputPath(task, 0, context),
+    decisionKind,
+    {
+      id: await survivors.u8("id"),
+      reason,
+      partner: await partnerIds(documents, keptBy),
+      // The corpus of the partner, counted from 1; 0 for this one.
+      corpus: keptBy.map((kept) => existing.findIndex((bound) => kept < bound) + 1),
+      jaccard,
+      clusterSize,
+    },
+    { corpora: JSON.stringify(corpora) },
+  );
   return { outputs: [digest], counts };
 }
 
@@ -214,8 +224,8 @@ export interface Decisions {
   reason(row: number): DedupReason | undefined;
   /** Id of the kept document that a removed one duplicates. */
   partner(row: number): string | undefined;
-  /** The partner belongs to the existing corpus that was deduplicated against. */
-  fromExisting(row: number): boolean;
+  /** Name of the existing corpus that the partner belongs to; undefined when it is this one, or there is none. */
+  partnerCorpus(row: number): string | undefined;
   /** True Jaccard with the partner, 1 for equal texts; undefined when kept or removed for its URL. */
   jaccard(row: number): number | undefined;
   /** Documents that a kept one stands for, itself included; 0 when removed. */
@@ -232,7 +242,8 @@ export async function readDecisions(path: string): Promise<Decisions> {
   const ids = await file.u8("id");
   const reasons = await file.u8("reason");
   const partners = await file.u8("partner");
-  const fromExisting = await file.u8("fromExisting");
+  const corpus = await file.u32("corpus");
+  const corpora = JSON.parse(String(file.meta["corpora"])) as readonly string[];
   const jaccards = await file.f64("jaccard");
   const sizes = await file.u32("clusterSize");
   const removed = (row: number): boolean => reasons[row] !== reasonCode.kept;
@@ -241,7 +252,7 @@ export async function readDecisions(path: string): Promise<Decisions> {
     id: (row) => formatId(ids, row),
     reason: (row) => (removed(row) ? dedupReasons[(reasons[row] as number) - 1] : undefined),
     partner: (row) => (removed(row) ? formatId(partners, row) : undefined),
-    fromExisting: (row) => fromExisting[row] === 1,
+    partnerCorpus: (row) => corpora[(corpus[row] as number) - 1],
     jaccard: (row) => (Number.isNaN(jaccards[row]) ? undefined : jaccards[row]),
     clusterSize: (row) => sizes[row] as number,
   };

@@ -16,7 +16,7 @@ import {
   type ColumnFile,
   type SortedBlock,
 } from "../base/index.ts";
-import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./fingerprint.ts";
+import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./keys.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath } from "./work.ts";
 
@@ -74,7 +74,7 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
     await writeColumns(outputPath(task, 0, context), documentKind, {
       id: { type: "u8", length: survivors * idBytes, chunks: survivingIds(keyPaths, denseOf, signal) },
       copies,
-      existing: Uint32Array.of(denseBelow(denseOf, existing)),
+      existing: existingBounds(partitions, sizes),
     }),
   ];
   for (const [index, start] of starts.entries()) {
@@ -209,7 +209,12 @@ async function* survivingIds(
   }
 }
 
-/** How many documents of lower rank survive. */
-function denseBelow(denseOf: Uint32Array, rank: number): number {
-  return denseOf.subarray(0, rank).reduce((sum, dense) => sum + (dense === noDocument ? 0 : 1), 0);
+/** For each existing corpus the dense id behind its last document: all of them survive, and come first. */
+function existingBounds(partitions: DedupContext["partitions"], sizes: readonly number[]): Uint32Array {
+  const bounds: number[] = [];
+  for (const [index, { existing, sourceRank }] of partitions.entries()) {
+    if (existing !== undefined) bounds[sourceRank] = (bounds[sourceRank] ?? 0) + (sizes[index] as number);
+  }
+  let sum = 0;
+  return Uint32Array.from(bounds, (size: number | undefined) => (sum += size ?? 0));
 }

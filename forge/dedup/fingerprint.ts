@@ -11,25 +11,19 @@ import {
 } from "../base/index.ts";
 import { appendKeyWords } from "./documents.ts";
 import { keepWords } from "./keep-order.ts";
+import { fingerprintExisting } from "./existing.ts";
+import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./keys.ts";
 import type { DedupContext, DedupKernels, DedupTask, DedupTaskResult } from "./types.ts";
 import { normalizeUrl } from "./url.ts";
 import { outputPath, partitionOf } from "./work.ts";
-
-export const fingerprintKind = "dedup-fingerprints-2";
-/** Sections: `keep` (keep words, id, row), `id` (id, row), and one for each relation (key, row). */
-export const keyKind = "dedup-keys-1";
-
-/** Relations that make one document a copy of another, in the order in which they are resolved. */
-export type CopyRelation = "url" | "exact" | "normalForm";
-
-export function copyRelations(config: DedupContext["config"]): readonly CopyRelation[] {
-  return [...(config.url ? ["url" as const] : []), "exact", ...(config.normalForm ? ["normalForm" as const] : [])];
-}
 
 /** Ids of a partition's documents, row by row, and their keys as sorted runs. */
 export async function fingerprint(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   const { config, kernels, signal } = context;
   const partition = partitionOf(task, context);
+  if (partition.existing !== undefined) {
+    return await fingerprintExisting(task, context, partition, partition.existing.index);
+  }
   const ids: Uint8Array[] = [];
   const keep: GrowingUint32[] = [];
   const relations = copyRelations(config).map((name) => ({ name, ...keyColumns() }));

@@ -9,10 +9,13 @@ import { signalColumn, utf8Column } from "../base/index.ts";
 import { textLengths } from "./documents.ts";
 import type { DedupPartition } from "./types.ts";
 
-/** Words of a batch's documents: existing corpus, date where asked for, source rank, quality where asked for, length. */
+/**
+ * Words of a batch's documents: 1 (existing corpora have 0), 0 (existing corpora have their rank), date where asked
+ * for, source rank, quality where asked for, length.
+ */
 export function keepWords(batch: RecordBatch, partition: DedupPartition, config: DedupConfig): Uint32Array[] {
   const rows = batch.numRows;
-  const words: Uint32Array[] = [new Uint32Array(rows).fill(partition.existing === undefined ? 1 : 0)];
+  const words: Uint32Array[] = [new Uint32Array(rows).fill(1), new Uint32Array(rows)];
   if (config.keep === "newest") words.push(...dateWords(batch));
   words.push(new Uint32Array(rows).fill(partition.sourceRank));
   if (config.quality !== undefined) {
@@ -21,6 +24,11 @@ export function keepWords(batch: RecordBatch, partition: DedupPartition, config:
   const lengths = textLengths(utf8Column(batch, "text", partition.key));
   words.push(lengths.map((bytes) => ~bytes >>> 0));
   return words;
+}
+
+/** How many words `keepWords` gives. */
+export function keepWidth({ keep, quality }: DedupConfig): number {
+  return 4 + (keep === "newest" ? 2 : 0) + (quality === undefined ? 0 : 1);
 }
 
 /** Days and milliseconds, later first; rows without a date last. */

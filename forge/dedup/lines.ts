@@ -69,9 +69,9 @@ export async function hashLines(task: DedupTask, context: DedupContext): Promise
  * order stays. Memory: one block of lines.
  */
 export async function findRepeatedLines(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { partitions, signal } = context;
+  const { signal } = context;
   const { maxDocuments, keepFirst } = lineConfig(context);
-  const paths = partitions.map((_, i) => inputPath(task, i, context));
+  const paths = task.inputs.map((_, i) => inputPath(task, i, context));
   const counts = { distinctRepeated: 0, lines: 0 };
   const allPath = outputPath(task, 0, context);
   await using runs = await createRunFile(allPath, repeatedKind);
@@ -132,7 +132,7 @@ export async function findRepeatedLines(task: DedupTask, context: DedupContext):
       lines.push(line[at] as number);
     }
   }
-  while (partition < partitions.length) await close();
+  while (partition < paths.length) await close();
   return { outputs, counts };
 }
 

@@ -15,12 +15,12 @@ import {
 } from "../base/index.ts";
 import { mixScope, pickTexts } from "./documents.ts";
 import { documentKind, survivorKind } from "./exact.ts";
+import { signExisting } from "./existing.ts";
+import { bandSection, signatureKind } from "./keys.ts";
 import { runRows, spill, type Spill } from "./spill.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, outputPath, partitionOf } from "./work.ts";
 
-/** A section for each band: key (two words), dense id. */
-export const signatureKind = "dedup-band-keys-2";
 /** Sections `pairs` (first, second in keep order) and `unresolved` (dense id). */
 export const pairKind = "dedup-pairs-2";
 export const candidateKind = "dedup-candidates-2";
@@ -33,6 +33,7 @@ export async function sign(task: DedupTask, context: DedupContext): Promise<Dedu
   const partition = partitionOf(task, context);
   await using survivors = await openColumns(inputPath(task, 0, context), survivorKind);
   const denseOf = await survivors.u32("dense");
+  if (partition.existing !== undefined) return await signExisting(task, context, partition.existing.index, denseOf);
   const scope = [mixScope(partition.scope, 0), mixScope(partition.scope, 1)] as const;
   const dense = growingUint32();
   const high = Array.from({ length: bands }, () => growingUint32());
@@ -71,7 +72,7 @@ export async function match(task: DedupTask, context: DedupContext): Promise<Ded
   const { config, signal } = context;
   const { leaders, maxPairsPerBand } = config;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
-  const [existing = 0] = await documents.u32("existing");
+  const existing = (await documents.u32("existing")).at(-1) ?? 0;
   const signatures = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
   await using runs = await createRunFile(outputPath(task, 0, context), pairKind);
   const pairs = spill(runs, "pairs", 2);
@@ -189,10 +190,6 @@ export function survivingRows(denseOf: Uint32Array, firstRow: number, rows: numb
     if (denseOf[firstRow + row] !== noDocument) picked.push(row);
   }
   return picked;
-}
-
-function bandSection(band: number): string {
-  return `band${band}`;
 }
 
 /** Components are spread by a hash: neighbours in keep order come from one source and may be alike in size. */

@@ -7,6 +7,7 @@
 import type { DedupConfig } from "../../schemas/config/dedup.ts";
 import { choose, decide } from "./choose.ts";
 import { resolveExact } from "./exact.ts";
+import type { IndexSources } from "./existing.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { cutLines, findRepeatedLines, hashLines } from "./lines.ts";
 import { match, sign, unite, verificationGroups } from "./near.ts";
@@ -16,9 +17,12 @@ import { gather, verify } from "./verify.ts";
 /**
  * Plans the stages for some number of partitions. Paths lie below `dedup/` in the work folder, but for the edits of
  * repeated lines: `lines/<partition>-edits.col` and `lines/<partition>-turned-away.col`, see base/text-edits.ts.
+ *
+ * @param existing partitions of existing corpora; they stand behind the others, and nothing is decided about them
  */
-export function planDedup(partitions: number, config: DedupConfig): readonly DedupStage[] {
-  const indices = [...Array(partitions).keys()];
+export function planDedup(partitions: number, config: DedupConfig, existing = 0): readonly DedupStage[] {
+  const indices = [...Array(partitions + existing).keys()];
+  const own = indices.slice(0, partitions);
   const documents = "dedup/documents.col";
   const unresolved = "dedup/unresolved.col";
   const perPartition = (folder: string, extension = "col"): string[] =>
@@ -32,7 +36,7 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
   const fates = perPartition("fates");
   const decisions = indices.map(decisionsPath);
   const bands = [...Array(config.bands).keys()];
-  const groups = [...Array(verificationGroups(partitions, config)).keys()];
+  const groups = [...Array(verificationGroups(indices.length, config)).keys()];
   const pairs = bands.map((band) => `dedup/pairs/${number(band)}.run`);
   const candidates = groups.map((group) => `dedup/candidates/${number(group)}.run`);
   const verified = groups.map((group) => `dedup/verified/${number(group)}.run`);
@@ -41,9 +45,10 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
     name: DedupStageName,
     outputs: readonly (readonly string[])[],
     inputs: (index: number) => readonly string[],
+    chosen: readonly number[] = indices,
   ): DedupStage => ({
     name,
-    tasks: indices.map((i) =>
+    tasks: chosen.map((i) =>
       task(name, i, { partition: i, inputs: inputs(i), outputs: outputs.map((paths) => paths[i] as string) }),
     ),
   });
@@ -75,12 +80,16 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
   const lineKeys = perPartition("lines", "run");
   const repeatedLines = perPartition("repeated-lines");
   const lines: readonly DedupStage[] = [
-    forPartitions("lines", [lineKeys], (i) => [survivors[i] as string, decisions[i] as string]),
-    single("repeated-lines", lineKeys, ["dedup/repeated-lines.run", ...repeatedLines]),
+    forPartitions("lines", [lineKeys], (i) => [survivors[i] as string, decisions[i] as string], own),
+    single("repeated-lines", lineKeys.slice(0, partitions), [
+      "dedup/repeated-lines.run",
+      ...repeatedLines.slice(0, partitions),
+    ]),
     forPartitions(
       "cut-lines",
       [indices.map((i) => `lines/${number(i)}-edits.col`), indices.map((i) => `lines/${number(i)}-turned-away.col`)],
       (i) => [survivors[i] as string, decisions[i] as string, repeatedLines[i] as string],
+      own,
     ),
   ];
   return [
@@ -88,7 +97,7 @@ export function planDedup(partitions: number, config: DedupConfig): readonly Ded
     single("exact", [...ids, ...keys], [documents, ...survivors]),
     ...(config.near ? near : []),
     single("choose", [documents, ...survivors, ...(config.near ? [unresolved, ...verified] : [])], fates),
-    forPartitions("decide", [decisions], (i) => [survivors[i] as string, documents, fates[i] as string]),
+    forPartitions("decide", [decisions], (i) => [survivors[i] as string, documents, fates[i] as string], own),
     ...(config.lines === undefined ? [] : lines),
   ];
 }
@@ -108,6 +117,16 @@ export const settingsOf: Readonly<Record<DedupStageName, readonly (keyof DedupCo
   "repeated-lines": ["lines"],
   "cut-lines": ["lines"],
 };
+
+/** Files of a partition that its index is made from, relative to the work folder. */
+export function indexSources(partition: number, config: DedupConfig): IndexSources {
+  const name = number(partition);
+  return {
+    survivors: `dedup/survivors/${name}.col`,
+    keys: `dedup/keys/${name}.run`,
+    signatures: config.near ? `dedup/signatures/${name}.run` : undefined,
+  };
+}
 
 /** Path of a partition's decisions, relative to the work folder. */
 export function decisionsPath(partition: number): string {

@@ -17,9 +17,17 @@ export interface DedupPartition {
   readonly sourceRank: number;
   /** Only documents of one scope are compared; 0 for all when there is but one. */
   readonly scope: number;
-  /** Of an existing corpus, its name: such documents come first in keep order, and none of them is removed. */
-  readonly existing?: string;
+  /** Of an existing corpus: such documents come first in keep order, and none of them is removed. */
+  readonly existing?: ExistingPartition;
   open(): AsyncIterable<RecordBatch>;
+}
+
+/** A part of an existing corpus; its `sourceRank` is the rank of the corpus among those. */
+export interface ExistingPartition {
+  /** Name of the corpus. */
+  readonly corpus: string;
+  /** Path of the index that `writeIndex` left; row `i` of it is row `i` of the partition. */
+  readonly index: string;
 }
 
 /** The kernels that deduplication needs. */

@@ -45,7 +45,9 @@ export async function gather(task: DedupTask, context: DedupContext): Promise<De
   const hashes = growingUint32();
   let firstRow = 0;
   offsets.push(0);
-  for await (const batch of partition.open()) {
+  // The texts of an existing corpus are read for candidates only.
+  const isNeeded = groupOf.some((one) => one !== noDocument);
+  for await (const batch of isNeeded ? partition.open() : []) {
     signal?.throwIfAborted();
     const start = firstRow;
     const picked = survivingRows(denseOf, start, batch.numRows).filter((row) => groupOf[start + row] !== noDocument);

@@ -6,6 +6,7 @@ import { DataError, digestFile, readJsonIfThere, UsageError } from "../base/inde
 import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
 import { inputsPath } from "./layout.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
+import { describeExisting, type ExistingPart } from "./tasks/existing.ts";
 import type { EvaluationFile } from "./tasks/evaluation.ts";
 
 /** Plain JSON. Everything that decides the output is in here or in the config. */
@@ -21,6 +22,8 @@ export interface CorpusInputs {
   readonly tokenizer: { readonly path: string; readonly sha256: string } | null;
   /** Files of the evaluation sets, by set, then by URI. */
   readonly evaluation: readonly EvaluationFile[];
+  /** Corpora to deduplicate against, in the config's order. */
+  readonly existing: readonly ExistingPart[];
   /** Signal columns that the filters of all sources produce, sorted. */
   readonly signals: readonly string[];
   /** Documents come from what an earlier run stored; sources are not looked at. */
@@ -45,7 +48,7 @@ async function describeSettings(
   cwd: string,
   root: string,
   signal?: AbortSignal,
-): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "evaluation" | "signals">> {
+): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "evaluation" | "existing" | "signals">> {
   const lists = config.sources.map((source) => filterLists(config, source));
   const models: Record<string, string> = {};
   for (const { name, path } of lists.flatMap((one) => wholeLists(one).flatMap((filters) => filterFiles(filters)))) {
@@ -56,6 +59,7 @@ async function describeSettings(
     tokenizer:
       config.tokenizer.path === undefined ? null : await describeTokenizer(resolve(cwd, config.tokenizer.path)),
     evaluation: await describeEvaluationSets(config, root, signal),
+    existing: await describeExisting(config.dedup, cwd),
     signals: [...new Set(lists.flatMap((one) => signalNames(one)))].sort(),
   };
 }

@@ -8,6 +8,7 @@ export const outputEntries = [
   "decontamination",
   "documents",
   "events.ndjson",
+  "index",
   "manifest.json",
   "quarantine.jsonl",
   "rejects",
@@ -45,6 +46,8 @@ export interface PartitionFiles {
   readonly encoded: string;
   readonly documentsParquet: string;
   readonly rejectsParquet: string;
+  /** What later corpora need to be deduplicated against this one. */
+  readonly index: string;
   readonly contaminationHits: string;
   readonly contaminationParquet: string;
   /** Files of a stage that takes ranges out of texts or turns documents away; see base/text-edits.ts. */
@@ -62,6 +65,7 @@ export function partitionFiles(partition: number): PartitionFiles {
     store: `.work/ingest/${number}-store.json`,
     encoded: `.work/shard/${number}-tokens.col`,
     documentsParquet: `documents/part-${number}.parquet`,
+    index: `index/part-${number}.col`,
     rejectsParquet: `rejects/part-${number}.parquet`,
     contaminationHits: `${workFolder}/decontaminate/${number}-hits.col`,
     contaminationParquet: `decontamination/part-${number}.parquet`,

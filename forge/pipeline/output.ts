@@ -75,7 +75,7 @@ export async function removeUnplanned(
   for (const id of await listRecords(folder)) if (!planned.has(id)) await removeRecord(folder, id);
   const named = new Set(records.flatMap((record) => record.files.map((file) => file.path)));
   const removed: string[] = [];
-  for (const top of [".work", "decontamination", "documents", "rejects", "tokens", "tokenizer"]) {
+  for (const top of [".work", "decontamination", "documents", "index", "rejects", "tokens", "tokenizer"]) {
     const entries = await readdir(join(folder, top), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name)

@@ -8,19 +8,20 @@
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { filterFiles, type FilterLists } from "../filter/index.ts";
-import { planDedup, settingsOf, type DedupStage, type DedupTask } from "../dedup/index.ts";
+import { indexSettings, planDedup, settingsOf, type DedupStage, type DedupTask } from "../dedup/index.ts";
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { numbered, type Revision } from "./layout.ts";
 import { planDecontamination } from "./plan-decontamination.ts";
 import { draft, keysOf, makeStage, toJson, type Draft } from "./plan-stage.ts";
+import type { IndexInput } from "./tasks/existing.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 2, dedup: 2, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 1 } as const;
+const versions = { ingest: 2, dedup: 3, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 2, index: 1 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;
@@ -115,10 +116,33 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     ),
   );
   const documents = perPartition("documents", "write kept and rejected documents", []);
+  const index = makeStage(
+    "index",
+    "keep what later corpora are compared with",
+    versions.index,
+    partitions.map((partition) => {
+      const input: IndexInput = { partition, revisions, config: config.dedup };
+      const matters = { partition, revisions, config: settingsFor("index", config.dedup) };
+      return {
+        ...draft(numbered(partition), input, [...kept(partition), ...keysAt(dedup, "sign", partition)]),
+        matters,
+      };
+    }),
+  );
   return {
     version: 1,
     madeFrom: madeFrom(config, inputs),
-    stages: [ingest, ...dedup, ...decontamination.stages, tokenizer, encode, order, shard, documents],
+    stages: [
+      ingest,
+      ...dedup,
+      ...decontamination.stages,
+      tokenizer,
+      encode,
+      order,
+      shard,
+      documents,
+      ...(config.dedup.keepIndex ? [index] : []),
+    ],
   };
 }
 
@@ -130,6 +154,10 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
     ...Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)] as const),
     ...inputs.files.map((file) => [`input ${file.uri}`, file.sha256] as const),
     ...inputs.evaluation.map(({ uri, sha256 }) => [`evaluation ${uri}`, sha256] as const),
+    ...inputs.existing.map(
+      ({ corpus, index, documents }) =>
+        [`existing ${corpus} ${index.path}`, `${index.sha256} ${documents.sha256}`] as const,
+    ),
     ...Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256] as const),
     ...(inputs.tokenizer === null ? [] : [["tokenizer", inputs.tokenizer.sha256] as const]),
   ]);
@@ -181,23 +209,36 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
     return { sourceRank, scope: scopes[sourceRank] ?? 0 };
   });
   const toDraft = (task: DedupTask): Draft => {
-    const input: DedupInput = { task, config: config.dedup, partitions };
-    const matters = {
-      task,
-      config: Object.fromEntries(settingsOf[task.stage].map((name) => [name, config.dedup[name]])),
-      partition: task.partition === null ? null : partitions[task.partition],
-    };
+    const input: DedupInput = { task, config: config.dedup, partitions, existing: inputs.existing };
+    const all = [...partitions, ...inputs.existing.map(({ folder: _folder, ...part }) => part)];
+    const partition = task.partition === null ? null : all[task.partition];
+    const matters = { task, config: settingsFor(task.stage, config.dedup), partition };
     const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
     if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
     return { ...draft(task.name, input, needs), matters };
   };
-  return planDedup(inputs.splits.length, config.dedup).map((stage: DedupStage) => {
+  return planDedup(inputs.splits.length, config.dedup, inputs.existing.length).map((stage: DedupStage) => {
     const made = makeStage(stage.name, dedupSummaries[stage.name], versions.dedup, stage.tasks.map(toDraft));
     for (const [index, task] of stage.tasks.entries()) {
       for (const path of task.outputs) keyOfFile.set(path, made.tasks[index]?.key ?? "");
     }
     return made;
   });
+}
+
+/** Of the settings those that decide what a stage writes. */
+function settingsFor(
+  stage: DedupStage["name"] | "index",
+  config: CorpusConfig["dedup"],
+): Readonly<Record<string, unknown>> {
+  const names = stage === "index" ? [...indexSettings, "url" as const, "normalForm" as const] : settingsOf[stage];
+  return Object.fromEntries(names.map((name) => [name, config[name]]));
+}
+
+/** Key of a partition's task in a stage, if there is that stage. */
+function keysAt(stages: readonly Stage[], name: string, partition: number): readonly string[] {
+  const key = keysOf(stages.find((stage) => stage.name === name))[partition];
+  return key === undefined ? [] : [key];
 }
 
 /** For each source the scope in which its documents are compared, as a number. */

@@ -14,6 +14,7 @@ import {
   type ScanInput,
 } from "./tasks/decontaminate.ts";
 import { writeDocumentFiles } from "./tasks/documents.ts";
+import { indexPartition, type IndexInput } from "./tasks/existing.ts";
 import { ingest, type IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 import { encode, makeTokenizer, orderShards, writeShards } from "./tasks/tokenize.ts";
@@ -42,6 +43,8 @@ export async function runTask(task: Task, context: TaskContext): Promise<TaskOut
       return await orderShards(input as ShardsInput, context);
     case "shard":
       return await writeShards(input as ShardsInput, context);
+    case "index":
+      return await indexPartition(input as IndexInput, context);
     case "documents":
       return await writeDocumentFiles(input as PartitionInput, context);
     default:

@@ -17,7 +17,9 @@ export const rejectSchema = z.strictObject({
   value: z.number().nullable(),
   /** Duplicates: the kept document they are a copy of. */
   partnerId: z.string().nullable(),
-  /** Duplicates: true Jaccard with the partner. */
+  /** Duplicates: name of the existing corpus that holds it; null when it is in this one. */
+  partnerCorpus: z.string().nullable(),
+  /** Duplicates: true Jaccard with the partner; null where only the URL is the same. */
   jaccard: z.number().nullable(),
   text: z.string(),
 });

@@ -28,8 +28,6 @@ export interface TestDocument {
   readonly url?: string;
   readonly date?: string;
   readonly scope?: number;
-  /** Name of the existing corpus that it belongs to. */
-  readonly existing?: string;
 }
 
 export interface Fate {
@@ -44,7 +42,7 @@ export function idOf(...parts: readonly (string | number)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
-/** Partitions of given documents; each needs documents of one source rank, scope and corpus. */
+/** Partitions of given documents; each needs documents of one source rank and scope. */
 export function partitionsOf(
   parts: readonly (readonly TestDocument[])[],
   options: { readonly batchRows?: number } = {},
@@ -54,7 +52,6 @@ export function partitionsOf(
     key: `part-${index}`,
     sourceRank: documents[0]?.sourceRank ?? 0,
     scope: documents[0]?.scope ?? 0,
-    ...(documents[0]?.existing !== undefined && { existing: documents[0].existing }),
     async *open() {
       for (let start = 0; start < documents.length; start += batchRows) {
         yield batchOf(documents.slice(start, start + batchRows));

@@ -1,10 +1,11 @@
-/** Runs one task of the dedup room on the partitions that `ingest` left. */
+/** Runs one task of the dedup room on the partitions that `ingest` left, and on those of existing corpora. */
 import { join } from "node:path";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { runDedupTask } from "../../dedup/index.ts";
 import { loadKernels } from "../../kernels/index.ts";
 import { readBatches } from "../batches.ts";
 import { partitionFiles, workFolder } from "../layout.ts";
+import { existingPartition } from "./existing.ts";
 import type { DedupInput } from "./inputs.ts";
 
 export async function dedup(input: DedupInput, context: TaskContext): Promise<TaskOutcome> {
@@ -17,7 +18,7 @@ export async function dedup(input: DedupInput, context: TaskContext): Promise<Ta
     folder: join(context.folder, workFolder),
     config,
     kernels: await loadKernels(),
-    partitions,
+    partitions: [...partitions, ...input.existing.map(existingPartition)],
   });
   const files = task.outputs.map((path, i) => {
     const { bytes, sha256 } = done.outputs[i] ?? { bytes: -1, sha256: "" };

@@ -68,6 +68,7 @@ const rejectColumns: readonly ParquetColumn[] = [
   { name: "reason", type: "string" },
   { name: "value", type: "float", nullable: true },
   { name: "partnerId", type: "string", nullable: true },
+  { name: "partnerCorpus", type: "string", nullable: true },
   { name: "jaccard", type: "double", nullable: true },
   { name: "text", type: "string" },
 ];
@@ -142,11 +143,13 @@ async function* rejectRows(
   }
   for await (const { batch, removed } of decidedBatches(folder, partition, revisions)) {
     const get = (name: string, row: number): ParquetValue => childValue(batch, name, row);
-    for (const { row, stage, reason, value, partner, jaccard } of removed) {
+    for (const { row, stage, reason, value, partner, partnerCorpus, jaccard } of removed) {
       const counts = (figures.rejected[stage] ??= {});
       counts[reason] = (counts[reason] ?? 0) + 1;
       const text = get("text", row);
-      yield { id: get("id", row), source: get("source", row), stage, reason, value, partnerId: partner, jaccard, text };
+      const id = get("id", row);
+      const source = get("source", row);
+      yield { id, source, stage, reason, value, partnerId: partner, partnerCorpus, jaccard, text };
     }
   }
 }

@@ -3,11 +3,14 @@ import type { DedupConfig } from "../../../schemas/config/dedup.ts";
 import type { TokenizerConfig } from "../../../schemas/config/shard.ts";
 import type { DedupTask } from "../../dedup/index.ts";
 import type { Revision } from "../layout.ts";
+import type { ExistingPart } from "./existing.ts";
 
 export interface DedupInput {
   readonly task: DedupTask;
   readonly config: DedupConfig;
   readonly partitions: readonly DedupPartitionInput[];
+  /** Partitions behind those: of existing corpora. */
+  readonly existing: readonly ExistingPart[];
 }
 
 /** What deduplication needs to know of a partition; see `DedupPartition`. */

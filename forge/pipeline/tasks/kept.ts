@@ -35,8 +35,9 @@ export interface RemovedRow {
   readonly row: number;
   readonly stage: string;
   readonly reason: string;
-  /** Duplicates: the kept document, and the true Jaccard with it (null where only the URL is the same). */
+  /** Duplicates: the kept document, the existing corpus that holds it if it is not this one, and the true Jaccard with it (null where only the URL is the same). */
   readonly partner: string | null;
+  readonly partnerCorpus: string | null;
   readonly jaccard: number | null;
   /** The measured value that missed a limit. */
   readonly value: number | null;
@@ -67,12 +68,13 @@ export async function* decidedBatches(
       if (reason === undefined && away === undefined) {
         kept.push(row);
       } else if (away !== undefined) {
-        removed.push({ row, ...away, partner: null, jaccard: null });
+        removed.push({ row, ...away, partner: null, partnerCorpus: null, jaccard: null });
       } else if (reason !== undefined) {
         const partner = decisions.partner(start + row);
         assert(partner !== undefined, "a removed document names its partner");
         const jaccard = decisions.jaccard(start + row) ?? null;
-        removed.push({ row, stage: "dedup", reason, partner, jaccard, value: null });
+        const partnerCorpus = decisions.partnerCorpus(start + row) ?? null;
+        removed.push({ row, stage: "dedup", reason, partner, partnerCorpus, jaccard, value: null });
       }
     }
     const before = utf8Column(batch, "text", paths.documents);
