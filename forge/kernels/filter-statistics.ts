@@ -1,11 +1,12 @@
 /**
  * Statistics of quality filters and C4's line rules over columns of UTF-8 text; filter-types.ts defines every count.
  */
-import type { C4Edit, C4LineRules, FilterStatistics } from "./filter-types.ts";
+import { wasmC4 } from "./c4-wasm.ts";
+import type { C4Edit, C4LineRules, C4Measure, EditedStatisticsChoice, FilterStatistics } from "./filter-types.ts";
 import { wasmFilterStatistics } from "./filter-wasm.ts";
 import { loadKernels, type LoadKernelsOptions } from "./index.ts";
 import { kernelInstance } from "./instance.ts";
-import { c4Lines } from "./reference/c4-lines.ts";
+import { c4Lines, measureC4 } from "./reference/c4-lines.ts";
 import { filterStatistics } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
@@ -18,17 +19,25 @@ export interface FilterKernels {
   computeFilterStatistics(column: TextColumn): FilterStatistics;
   /** Applies C4's line rules. Case is folded for ASCII letters only. */
   editC4Lines(column: TextColumn, rules: C4LineRules): C4Edit;
+  /**
+   * Both, with the counts of what the rules leave, in one pass over each text; texts that the rules do not change are
+   * not counted again.
+   *
+   * @param choice which counts of edited texts are wanted. @default "all"
+   */
+  measureC4(column: TextColumn, rules: C4LineRules, choice?: EditedStatisticsChoice): C4Measure;
 }
 
 const referenceFilters: FilterKernels = {
   implementation: "reference",
   computeFilterStatistics: filterStatistics,
   editC4Lines: c4Lines,
+  measureC4: (column, rules, choice = "all") => measureC4(column, rules, choice),
 };
 let fast: FilterKernels | undefined;
 
 /**
- * The filters' kernels of this thread, chosen as `loadKernels` chooses; C4's line rules have one implementation.
+ * The filters' kernels of this thread, chosen as `loadKernels` chooses.
  *
  * @throws EnvironmentError when "wasm" is forced and does not run here
  */
@@ -37,6 +46,10 @@ export async function loadFilterKernels(options: LoadKernelsOptions = {}): Promi
   if (implementation === "reference") return referenceFilters;
   const instance = await kernelInstance();
   if (instance === undefined) return referenceFilters;
-  fast ??= { ...referenceFilters, implementation: "wasm", computeFilterStatistics: wasmFilterStatistics(instance) };
+  fast ??= {
+    implementation: "wasm",
+    computeFilterStatistics: wasmFilterStatistics(instance),
+    ...wasmC4(instance),
+  };
   return fast;
 }

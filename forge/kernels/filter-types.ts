@@ -62,6 +62,17 @@ export type FilterStatisticName = (typeof filterStatisticNames)[number];
 /** One column for each name, each as long as the batch has documents. */
 export type FilterStatistics = Readonly<Record<FilterStatisticName, Uint32Array>>;
 
+/** What FineWeb's rules need. */
+export const finewebStatisticNames = [
+  "characters",
+  "newlines",
+  "words",
+  "fullLines",
+  "terminatedLines",
+  "shortLines",
+  "duplicateLineCharacters",
+] as const satisfies readonly FilterStatisticName[];
+
 /** FineWeb's short line, in code points. */
 export const shortLineCharacters = 30;
 
@@ -90,3 +101,17 @@ export interface C4Edit {
   readonly keptLines: Uint32Array;
   readonly droppedLines: Uint32Array;
 }
+
+/** Counts of texts before and after C4's line rules. */
+export interface C4Measure {
+  readonly statistics: FilterStatistics;
+  readonly edit: C4Edit;
+  /** Counts of the edited texts: all, or what FineWeb's rules need. */
+  readonly edited: EditedStatistics;
+}
+
+export type EditedStatistics = Pick<FilterStatistics, (typeof finewebStatisticNames)[number]> &
+  Partial<FilterStatistics>;
+
+/** Which counts of edited texts are wanted. */
+export type EditedStatisticsChoice = "all" | "fineweb";

@@ -7,10 +7,13 @@ import type { TextColumn } from "./types.ts";
 
 type Numeric = (...values: readonly number[]) => number;
 
-interface FilterExports extends KernelExports {
+export interface FilterExports extends KernelExports {
   readonly setFilterTables: Numeric;
   readonly filterBufferBytes: Numeric;
   readonly filterStatistics: Numeric;
+  readonly setC4Rules: Numeric;
+  readonly editC4Lines: Numeric;
+  readonly measureC4: Numeric;
 }
 
 /** Texts of a piece together have this many bytes. A longer text goes to the plain twin: its tables would stay. */
@@ -29,15 +32,12 @@ export function wasmFilterStatistics(
   const exports = instance.exports as FilterExports;
   exports.setFilterTables(instance.placePersistent(classes));
   return (column) => {
-    const columns = Object.fromEntries(
-      filterStatisticNames.map((name) => [name, new Uint32Array(column.length)]),
-    ) as Record<FilterStatisticName, Uint32Array>;
-    for (const { from, to, fast } of cutPieces(column)) {
-      const piece = { values: column.values, offsets: column.offsets.subarray(from, to + 1), length: to - from };
-      if (fast) measure(instance, exports, piece, columns, from);
+    const columns = statisticColumns(column.length);
+    for (const { piece, row, fast } of cutPieces(column)) {
+      if (fast) measure(instance, exports, piece, columns, row);
       else {
         const counts = filterStatistics(piece, classes);
-        for (const name of filterStatisticNames) columns[name].set(counts[name], from);
+        for (const name of filterStatisticNames) columns[name].set(counts[name], row);
       }
     }
     return columns;
@@ -48,7 +48,7 @@ function measure(
   instance: KernelInstance,
   exports: FilterExports,
   piece: TextColumn,
-  columns: Readonly<Record<FilterStatisticName, Uint32Array>>,
+  columns: StatisticColumns,
   row: number,
 ): void {
   instance.beginBatch();
@@ -56,23 +56,55 @@ function measure(
   const buffer = instance.allocate(exports.filterBufferBytes(longest));
   const target = instance.allocate(filterStatisticNames.length * length * 4);
   exports.filterStatistics(values, offsets, length, longest, buffer, target);
+  takeColumns(instance, target, length, columns, row);
+}
+
+export type StatisticColumns = Readonly<Record<FilterStatisticName, Uint32Array<ArrayBuffer>>>;
+
+export function statisticColumns(length: number): StatisticColumns {
+  return Object.fromEntries(
+    filterStatisticNames.map((name) => [name, new Uint32Array(length)]),
+  ) as unknown as StatisticColumns;
+}
+
+/** Copies the counts of a piece out of the instance. */
+export function takeColumns(
+  instance: KernelInstance,
+  target: number,
+  length: number,
+  columns: StatisticColumns,
+  row: number,
+): void {
   const counts = instance.readUint32(target, filterStatisticNames.length * length);
   for (const [i, name] of filterStatisticNames.entries()) {
     columns[name].set(counts.subarray(i * length, (i + 1) * length), row);
   }
 }
 
+export interface Piece {
+  readonly piece: TextColumn;
+  /** Row of the whole column that the piece begins with. */
+  readonly row: number;
+  readonly fast: boolean;
+}
+
 /** Consecutive rows that fit a piece together, and single rows that fit none. */
-function* cutPieces({ offsets, length }: TextColumn): Generator<{ from: number; to: number; fast: boolean }> {
+export function* cutPieces(column: TextColumn): Generator<Piece> {
+  const { offsets, length } = column;
+  const cut = (from: number, to: number, fast: boolean): Piece => ({
+    piece: { values: column.values, offsets: offsets.subarray(from, to + 1), length: to - from },
+    row: from,
+    fast,
+  });
   let from = 0;
   for (let to = 1; to <= length; to++) {
     const start = offsets[from] as number;
     if ((offsets[to] as number) - start <= pieceBytes) continue;
-    if (to - 1 > from) yield { from, to: to - 1, fast: true };
+    if (to - 1 > from) yield cut(from, to - 1, true);
     from = to - 1;
     if ((offsets[to] as number) - (offsets[from] as number) <= pieceBytes) continue;
-    yield { from, to, fast: false };
+    yield cut(from, to, false);
     from = to;
   }
-  if (from < length) yield { from, to: length, fast: true };
+  if (from < length) yield cut(from, length, true);
 }

@@ -8,8 +8,6 @@ import { describe, expect, it } from "vitest";
 import {
   filterStatisticNames,
   loadFilterKernels,
-  type C4Edit,
-  type C4LineRules,
   type FilterStatisticName,
   type FilterStatistics,
 } from "../../forge/kernels/filter-statistics.ts";
@@ -18,22 +16,11 @@ import { wasmFilterStatistics } from "../../forge/kernels/filter-wasm.ts";
 import { ownKernelInstance } from "../../forge/kernels/own-instance.ts";
 import { filterStatistics } from "../../forge/kernels/reference/filter-statistics.ts";
 import type { TextColumn } from "../../forge/kernels/types.ts";
+import { columnOf, columnOfBytes, damaged, text } from "./filter-support.ts";
 
 const reference = await loadFilterKernels({ implementation: "reference" });
 const wasm = await loadFilterKernels({ implementation: "wasm" });
 const computeFilterStatistics = (column: TextColumn): FilterStatistics => reference.computeFilterStatistics(column);
-const editC4Lines = (column: TextColumn, lineRules: C4LineRules): C4Edit => reference.editC4Lines(column, lineRules);
-
-function columnOf(texts: readonly string[]): TextColumn {
-  return columnOfBytes(texts.map((text) => Buffer.from(text, "utf8")));
-}
-
-function columnOfBytes(parts: readonly Uint8Array[]): TextColumn {
-  const texts = parts;
-  const offsets = new Int32Array(texts.length + 1);
-  parts.forEach((part, i) => (offsets[i + 1] = (offsets[i] as number) + part.length));
-  return { values: new Uint8Array(Buffer.concat(parts)), offsets, length: texts.length };
-}
 
 function statisticsOf(text: string): Record<FilterStatisticName, number> {
   const statistics = computeFilterStatistics(columnOf([text]));
@@ -147,97 +134,6 @@ function oracle(text: string): Partial<Record<FilterStatisticName, number>> {
     duplicate10GramCharacters: duplicateNGrams(words, 10),
   };
 }
-
-/** Few pieces, so that lines, paragraphs and n-grams repeat. */
-const piece = fc.constantFrom(
-  "the",
-  "of",
-  "to",
-  "that's",
-  "a",
-  "b",
-  "ab",
-  "Word",
-  "naïve",
-  "3.14",
-  "1,000",
-  "x_y",
-  "e\u0301",
-  "日本",
-  "ひら",
-  "カナ",
-  "Straße",
-  ".",
-  "...",
-  "…",
-  "!",
-  "?",
-  "。",
-  "#",
-  "##",
-  "-",
-  "•",
-  "'",
-  "’",
-  "“q”",
-  "😀",
-  " ",
-  " ",
-  " ",
-  "\t",
-  "\n",
-  "\n",
-  "\n\n",
-  "\n\n\n",
-  "\r\n",
-  "\r",
-  "\v",
-  "\u0085",
-  "\u2028",
-  "\u00a0",
-  "\u001c",
-  "http://a.b/c",
-  "don’t stop",
-  "a long line of more than thirty characters here",
-);
-const text = fc.array(piece, { maxLength: 120 }).map((pieces) => pieces.join(""));
-
-/** What stands at the borders of classes: marks after everything, joining marks, numbers of several kinds. */
-const borderPiece = fc.constantFrom(
-  ...[
-    "a",
-    "é",
-    "1",
-    "٣",
-    "_",
-    "‿",
-    "\u0301",
-    "\u200d",
-    "'",
-    "’",
-    ".",
-    ",",
-    ";",
-    "。",
-    "日",
-    "ぁ",
-    " ",
-    "\u3000",
-    "\n",
-    "™",
-    "-",
-  ],
-);
-/** Texts with bytes that are no UTF-8, cut anywhere. */
-const damaged = fc
-  .tuple(fc.array(fc.oneof(borderPiece, piece), { maxLength: 90 }), fc.array(fc.nat(), { maxLength: 4 }), fc.nat())
-  .map(([pieces, places, cut]) => {
-    const bytes = Buffer.from(pieces.join(""));
-    for (const [i, place] of places.entries()) {
-      if (bytes.length > 0) bytes[place % bytes.length] = [0xe2, 0x80, 0xff, 0xc3][i] as number;
-    }
-    return new Uint8Array(bytes.subarray(0, cut % 3 === 0 ? cut % (bytes.length + 1) : bytes.length));
-  });
 
 describe("computeFilterStatistics", () => {
   it("counts what datatrove's definitions count, on any text", () => {
@@ -353,90 +249,5 @@ describe("computeFilterStatistics", () => {
     const { paragraphs, pieces, ...rest } = statisticsOf("");
     expect([paragraphs, pieces]).toEqual([1, 1]);
     expect(new Set(Object.values(rest))).toEqual(new Set([0]));
-  });
-});
-
-const rules: C4LineRules = {
-  terminalPunctuation: true,
-  minWordsPerLine: 3,
-  maxWordLength: 1000,
-  removeCitations: true,
-  javascript: true,
-  policy: true,
-  loremIpsum: true,
-  curlyBracket: true,
-};
-
-function edited(value: string, more: Partial<C4LineRules> = {}): { readonly text: string; readonly sentences: number } {
-  const edit = editC4Lines(columnOf([value]), { ...rules, ...more });
-  return {
-    text: Buffer.from(edit.text.values.subarray(0, edit.text.offsets[1])).toString(),
-    sentences: edit.sentences[0] as number,
-  };
-}
-
-describe("editC4Lines", () => {
-  it.each([
-    ["keeps lines that end a sentence", "One two three.\nOne two three", "One two three."],
-    ["drops lines that end in an ellipsis", "One two three...\nYes it is!", "Yes it is!"],
-    ["drops lines of fewer than three words", "Two words.\nNow three words.", "Now three words."],
-    [
-      "drops lines about javascript, whatever the case",
-      "Please enable JavaScript now.\nThis line stays here.",
-      "This line stays here.",
-    ],
-    ["drops lines about policies", "Read our Privacy Policy here.\nThis line stays here.", "This line stays here."],
-    [
-      "cuts citations after it counted words",
-      "Earth is round[12] and old[citation needed].",
-      "Earth is round and old.",
-    ],
-    ["strips lines and the whole", "  One two three.  \n\n", "One two three."],
-    [
-      "drops lines with a word over 1,000 characters",
-      `${"x".repeat(1001)} and so on.\nThis line stays here.`,
-      "This line stays here.",
-    ],
-    ["keeps lines with a word of 1,000 characters", `${"é".repeat(1000)} and so.`, `${"é".repeat(1000)} and so.`],
-  ])("%s", (_name, input, output) => {
-    expect(edited(input).text).toBe(output);
-  });
-
-  it("keeps lines without a stop when the rule is off, as FineWeb does", () => {
-    expect(edited("One two three\nfour", { terminalPunctuation: false, minWordsPerLine: null }).text).toBe(
-      "One two three\nfour",
-    );
-  });
-
-  it.each([
-    ["One. Two! Three?", 3],
-    ["It costs 3.14 dollars. Buy e.g. this one.", 2],
-    ['He said "Stop." Then he left.', 2],
-    ["これは文です。これも文です。", 2],
-    ["no stop at the end", 1],
-    ["What?! No way.", 2],
-  ])("counts the sentences of %j as %i", (input, sentences) => {
-    expect(edited(input, { terminalPunctuation: false, minWordsPerLine: null }).sentences).toBe(sentences);
-  });
-
-  it("flags lorem ipsum and curly brackets only in lines that were not dropped before", () => {
-    const edit = editC4Lines(columnOf(["It is lorem ipsum dolor.", "Lorem ipsum.", "Now a { is here.", "{"]), rules);
-    expect([...edit.loremIpsum]).toEqual([1, 0, 0, 0]);
-    expect([...edit.curlyBracket]).toEqual([0, 0, 1, 0]);
-  });
-
-  it("says which texts it changed, and loses no line without counting it", () => {
-    fc.assert(
-      fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
-        const edit = editC4Lines(columnOf(texts), { ...rules, loremIpsum: false, curlyBracket: false });
-        texts.forEach((value, row) => {
-          const [start, end] = [edit.text.offsets[row] as number, edit.text.offsets[row + 1] as number];
-          const result = Buffer.from(edit.text.values.subarray(start, end)).toString();
-          expect(edit.changed[row]).toBe(result === value ? 0 : 1);
-          expect((edit.keptLines[row] as number) + (edit.droppedLines[row] as number)).toBe(statisticsOf(value).lines);
-        });
-      }),
-      { numRuns: 100 },
-    );
   });
 });

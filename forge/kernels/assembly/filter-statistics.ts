@@ -1,12 +1,29 @@
 /**
- * Statistics of quality filters. Fast twin of `reference/filter-statistics.ts`; `filter-types.ts` defines every count.
+ * Statistics of quality filters, C4's edit of lines, and both with the statistics of what the edit leaves. Fast twin of
+ * `reference/filter-statistics.ts` and `reference/c4-lines.ts`; `filter-types.ts` defines every count.
  *
- * Each text goes through lines, words and n-grams while the caches hold it.
+ * Each text goes through lines, words, n-grams and the edit while the caches hold it.
  */
+import {
+  beginEdits,
+  changed,
+  curlyBracket,
+  droppedLines,
+  editedBytes,
+  editedEnd,
+  editedStart,
+  editText,
+  keptLines,
+  loremIpsum,
+  sentences,
+} from "./c4-lines";
 import { countLines } from "./filter-lines";
 import { countNGrams, joinWords } from "./filter-ngrams";
 import { beginCounts, put } from "./filter-text";
-import { cutWords } from "./filter-words";
+import { blockSetBytes, cutWords } from "./filter-words";
+
+/** Names in `filter-types.ts`. */
+const statistics: usize = 31;
 
 /** Buffers for the longest text, as `filterBufferBytes` counts them. */
 let sets: usize = 0;
@@ -27,13 +44,19 @@ function layOut(buffer: usize, longest: usize): usize {
   while (slots < (longest + 1) * 2) slots <<= 1;
   sets = buffer;
   // A block of sets for each 64 bytes, and two more.
-  starts = sets + ((longest >> 6) + 2) * 80;
+  starts = sets + ((longest >> 6) + 2) * blockSetBytes;
   ends = starts + (longest << 2) + 64;
   words = ends + (longest << 2) + 64;
   joined = words + longest * 20 + 128;
   counters = joined + longest + 128;
   table = counters + min(slots * 8, 1 << 21);
   return table + slots * 48;
+}
+
+// @ts-ignore: decorator
+@inline
+function offsetOf(offsets: usize, row: i32): usize {
+  return load<u32>(offsets + ((row as usize) << 2)) as usize;
 }
 
 /**
@@ -50,17 +73,93 @@ export function filterStatistics(
 ): void {
   layOut(buffer, longest as usize);
   for (let row = 0; row < length; row++) {
-    const start = values + (load<u32>(offsets + ((row as usize) << 2)) as usize);
-    const end = values + (load<u32>(offsets + ((row as usize) << 2), 4) as usize);
     beginCounts(target + ((row as usize) << 2), length as usize);
-    measureText(start, end);
+    measureText(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), true);
+  }
+}
+
+/**
+ * Edits texts by the rules set last.
+ *
+ * @param output room for all texts
+ * @param outputOffsets `length + 1` offsets of edited texts
+ * @param findings 32-bit figures, arrays of `length` entries: changed, sentences, lorem ipsum, curly bracket, kept lines,
+ *   dropped lines
+ */
+export function editC4Lines(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  output: usize,
+  outputOffsets: usize,
+  findings: usize,
+): void {
+  beginEdits(output);
+  store<u32>(outputOffsets, 0);
+  for (let row = 0; row < length; row++) {
+    edit(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), row, length, outputOffsets, findings);
+  }
+}
+
+/**
+ * Measures texts, edits them, and measures what the edit left; a text that it did not change has the same counts.
+ *
+ * @param edited counts of edited texts, laid out as those of `target`
+ * @param nGrams whether edited texts' stop words and n-grams are counted too
+ */
+export function measureC4(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  longest: i32,
+  buffer: usize,
+  target: usize,
+  output: usize,
+  outputOffsets: usize,
+  findings: usize,
+  edited: usize,
+  nGrams: i32,
+): void {
+  layOut(buffer, longest as usize);
+  beginEdits(output);
+  store<u32>(outputOffsets, 0);
+  const stride = (length as usize) << 2;
+  for (let row = 0; row < length; row++) {
+    const start = values + offsetOf(offsets, row);
+    const end = values + offsetOf(offsets, row + 1);
+    const column = target + ((row as usize) << 2);
+    const editedColumn = edited + ((row as usize) << 2);
+    beginCounts(column, length as usize);
+    measureText(start, end, true);
+    edit(start, end, row, length, outputOffsets, findings);
+    if (changed) {
+      beginCounts(editedColumn, length as usize);
+      measureText(editedStart, editedEnd, nGrams != 0);
+    } else {
+      for (let i: usize = 0; i < statistics; i++) {
+        store<u32>(editedColumn + i * stride, load<u32>(column + i * stride));
+      }
+    }
   }
 }
 
 /** Counts of one text, into the present row. */
-function measureText(start: usize, end: usize): void {
+function measureText(start: usize, end: usize, nGrams: bool): void {
   const characters = countLines(start, end, table);
   const found = cutWords(start, end, sets, starts, ends);
+  if (!nGrams) return;
   put(6, joinWords(start, found, starts, ends, words, joined, characters == ((end - start) as u32)));
   countNGrams(counters, table);
+}
+
+function edit(start: usize, end: usize, row: i32, length: i32, outputOffsets: usize, findings: usize): void {
+  editText(start, end);
+  store<u32>(outputOffsets + ((row as usize) << 2), editedBytes(), 4);
+  beginCounts(findings + ((row as usize) << 2), length as usize);
+  put(0, changed as u32);
+  put(1, sentences);
+  put(2, loremIpsum as u32);
+  put(3, curlyBracket as u32);
+  put(4, keptLines);
+  put(5, droppedLines);
 }

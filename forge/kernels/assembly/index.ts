@@ -17,6 +17,7 @@ export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from ".
 export { beginCounting, countPreTokens } from "./bpe-count";
 export { beginMerges, mergePair, nextPair } from "./bpe-train";
 export { segmentWords } from "./words";
-export { filterBufferBytes, filterStatistics } from "./filter-statistics";
+export { setC4Rules } from "./c4-lines";
+export { editC4Lines, filterBufferBytes, filterStatistics, measureC4 } from "./filter-statistics";
 export { setFilterTables } from "./filter-text";
 export { embedTexts, setFastText } from "./fasttext";

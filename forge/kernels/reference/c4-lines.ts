@@ -6,8 +6,17 @@
  * citations are cut.
  */
 import { filterClassTable, kindMask, terminalBit, wordKind } from "../filter-classes.ts";
-import type { C4Edit, C4LineRules } from "../filter-types.ts";
+import {
+  filterStatisticNames,
+  finewebStatisticNames,
+  type C4Edit,
+  type C4LineRules,
+  type C4Measure,
+  type EditedStatistics,
+  type EditedStatisticsChoice,
+} from "../filter-types.ts";
 import type { TextColumn } from "../types.ts";
+import { filterStatistics } from "./filter-statistics.ts";
 import { codePointAt, isSpace, lineSeparatorLength, skipSpace, stripEnd } from "./filter-text.ts";
 
 const javascript: readonly Uint8Array[] = [Buffer.from("javascript")];
@@ -40,7 +49,20 @@ export function c4Lines(column: TextColumn, rules: C4LineRules): C4Edit {
     to = editDocument(column, row, rules, edit, to);
     edit.text.offsets[row + 1] = to;
   }
-  return edit;
+  return { ...edit, text: { ...edit.text, values: values.subarray(0, to) } };
+}
+
+/** Counts of texts and of what the rules leave of them. */
+export function measureC4(column: TextColumn, rules: C4LineRules, choice: EditedStatisticsChoice): C4Measure {
+  const edit = c4Lines(column, rules);
+  const edited = filterStatistics(edit.text);
+  const names = choice === "all" ? filterStatisticNames : finewebStatisticNames;
+  return {
+    statistics: filterStatistics(column),
+    edit,
+    // Every name of a choice is among the names.
+    edited: Object.fromEntries(names.map((name) => [name, edited[name]])) as unknown as EditedStatistics,
+  };
 }
 
 type Writable = { -readonly [K in keyof C4Edit]: C4Edit[K] };

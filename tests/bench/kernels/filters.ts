@@ -17,12 +17,13 @@ import { judgeC4, judgeFineweb, judgeGopherQuality, judgeGopherRepetition } from
 import { textSignalNames, type TextSignals } from "../../../forge/filter/signals.ts";
 import { filterClassTable } from "../../../forge/kernels/filter-classes.ts";
 import {
+  filterStatisticNames,
   loadFilterKernels,
-  type C4Edit,
+  finewebStatisticNames,
+  type C4Measure,
   type FilterKernels,
   type FilterStatistics,
 } from "../../../forge/kernels/filter-statistics.ts";
-import { filterStatisticNames } from "../../../forge/kernels/filter-types.ts";
 import { wasmFilterStatistics } from "../../../forge/kernels/filter-wasm.ts";
 import type { TextColumn } from "../../../forge/kernels/index.ts";
 import { ownKernelInstance } from "../../../forge/kernels/own-instance.ts";
@@ -43,33 +44,9 @@ const limits = {
   fineweb: finewebFilterSchema.parse({ filter: "fineweb" }),
 };
 
-interface Measured {
-  readonly statistics: FilterStatistics;
-  readonly edit: C4Edit;
-  /** Of the texts that C4 changed, in their order. */
-  readonly edited: FilterStatistics;
-}
-
-function measureTexts(kernels: FilterKernels, column: TextColumn): Measured {
-  const statistics = kernels.computeFilterStatistics(column);
-  const edit = kernels.editC4Lines(column, limits.c4);
-  return { statistics, edit, edited: kernels.computeFilterStatistics(changedTexts(edit)) };
-}
-
-/** Texts that C4 changed, close together. */
-function changedTexts({ text, changed }: C4Edit): TextColumn {
-  const values = new Uint8Array(text.offsets[text.length] as number);
-  const offsets = new Int32Array(text.length + 1);
-  let length = 0;
-  let to = 0;
-  for (let row = 0; row < text.length; row++) {
-    if (changed[row] !== 1) continue;
-    const [start, end] = [text.offsets[row] as number, text.offsets[row + 1] as number];
-    values.set(text.values.subarray(start, end), to);
-    to += end - start;
-    offsets[++length] = to;
-  }
-  return { values, offsets: offsets.subarray(0, length + 1), length };
+/** FineWeb's rules follow C4's edit, so its counts are wanted of edited texts. */
+function measureTexts(kernels: FilterKernels, column: TextColumn): C4Measure {
+  return kernels.measureC4(column, limits.c4, "fineweb");
 }
 
 export const filterStatistics: BenchRow = {
@@ -111,16 +88,14 @@ async function compareWithTwin(fast: FilterKernels, batches: readonly TextColumn
   const twin = await loadFilterKernels({ implementation: "reference" });
   return batches.every((batch) => {
     const [ours, plain] = [measureTexts(fast, batch), measureTexts(twin, batch)];
-    const sameCounts = filterStatisticNames.every(
-      (name) =>
-        Buffer.compare(bytesOf(ours.statistics[name]), bytesOf(plain.statistics[name])) === 0 &&
-        Buffer.compare(bytesOf(ours.edited[name]), bytesOf(plain.edited[name])) === 0,
-    );
+    const sameCounts =
+      filterStatisticNames.every((name) => isSame(ours.statistics[name], plain.statistics[name])) &&
+      finewebStatisticNames.every((name) => isSame(ours.edited[name], plain.edited[name]));
     const end = plain.edit.text.offsets[batch.length] as number;
     return (
       sameCounts &&
       Buffer.compare(ours.edit.text.values.subarray(0, end), plain.edit.text.values.subarray(0, end)) === 0 &&
-      Buffer.compare(bytesOf(ours.edit.sentences), bytesOf(plain.edit.sentences)) === 0
+      isSame(ours.edit.sentences, plain.edit.sentences)
     );
   });
 }
@@ -183,13 +158,12 @@ async function compareFates(
 }
 
 /** What turns each document away, in FineWeb's order of the filters. */
-function reasonsOf({ statistics, edit, edited }: Measured): (string | null)[] {
+function reasonsOf({ statistics, edit, edited }: C4Measure): (string | null)[] {
   const before = rowsOf(statistics, edit.changed.length);
-  const after = rowsOf(edited, edited.words.length);
-  let at = 0;
-  return Array.from(edit.changed, (changed, row) => {
+  const after = rowsOf({ ...statistics, ...edited }, edit.changed.length);
+  return Array.from(edit.changed, (_, row) => {
     const signals = before[row] as TextSignals;
-    const left = changed === 1 ? (after[at++] as TextSignals) : signals;
+    const left = after[row] as TextSignals;
     const found = {
       sentences: edit.sentences[row] as number,
       loremIpsum: edit.loremIpsum[row] === 1,
@@ -212,6 +186,6 @@ function rowsOf(statistics: FilterStatistics, length: number): TextSignals[] {
   );
 }
 
-function bytesOf(array: Uint32Array): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+function isSame(ours: Uint32Array, plain: Uint32Array): boolean {
+  return ours.length === plain.length && ours.every((count, row) => count === plain[row]);
 }
