@@ -174,6 +174,7 @@ function textsSection({ figures }: CorpusManifest): string {
   const rows = [
     ...(extract.pages === 0 ? [] : pages),
     ["texts repaired", count(repair.changed)],
+    ["of them with mojibake decoded", count(repair.mojibake)],
     ["of them not in Unicode's composed form", count(repair.composed)],
     ["control and invisible characters taken out", count(repair.controls)],
     ["bytes that were no UTF-8, replaced by U+FFFD", count(figures.replacements)],

@@ -555,10 +555,13 @@ function trimmedLength(text: string, start: number, end: number): number {
   return end - start;
 }
 
+/** Non-breaking spaces but those that may be part of mojibake ("Ã\u00a0" for à), which repair decodes. */
+const blanks = /[ \t\n\r\f]+|(?<![\u00c2-\u00f4])\u00a0[ \t\n\r\f\u00a0]*/g;
+
 /** White space to single blanks, line breaks to line feeds, nothing around. */
 function collapse(raw: string): string {
   let text = raw;
-  if (/[\t\n\r\f\u00a0]| {2}/.test(text)) text = text.replace(/[ \t\n\r\f\u00a0]+/g, " ");
+  if (/[\t\n\r\f\u00a0]| {2}/.test(text)) text = text.replace(blanks, " ");
   if (text.includes(lineBreak)) text = text.replace(/ ?\uFFFF ?/g, "\n");
   return text.trim();
 }

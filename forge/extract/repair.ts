@@ -1,11 +1,12 @@
 /**
- * Repair of Unicode and white space, in this order: line separators to LF, control and invisible characters out, blanks
+ * Repair of Unicode and white space, in this order: mojibake decoded again, line separators to LF, control and invisible characters out, blanks
  * at line ends out, runs of empty lines to two, empty lines around the text out, then canonical composition (NFC).
  *
  * Indentation stays: Markdown and code mean something by it. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
  */
 import type { RepairConfig } from "../../schemas/config/extract.ts";
 import type { TextColumn } from "../kernels/types.ts";
+import { decodeMojibake } from "./mojibake.ts";
 
 /** What the repair did to a batch. */
 export interface RepairCounts {
@@ -17,6 +18,8 @@ export interface RepairCounts {
   composed: number;
   /** Control and invisible characters taken out. */
   controls: number;
+  /** Texts with lines that had been decoded wrongly. */
+  mojibake: number;
 }
 
 export interface RepairedTexts {
@@ -32,7 +35,7 @@ const lineFeed = 0x0a;
 /** Repairs every text of a column of valid UTF-8. Repairing twice changes nothing more. */
 export function repairTexts(column: TextColumn, config: RepairConfig): RepairedTexts {
   const { length } = column;
-  const counts: RepairCounts = { bytesIn: 0, bytesOut: 0, changed: 0, composed: 0, controls: 0 };
+  const counts: RepairCounts = { bytesIn: 0, bytesOut: 0, changed: 0, composed: 0, controls: 0, mojibake: 0 };
   const offsets = new Int32Array(length + 1);
   // NFC can make a text longer, so room is made text by text.
   let values = new Uint8Array((column.offsets[length] as number) - (column.offsets[0] as number));
@@ -46,17 +49,28 @@ export function repairTexts(column: TextColumn, config: RepairConfig): RepairedT
   for (let row = 0; row < length; row++) {
     const original = column.values.subarray(column.offsets[row], column.offsets[row + 1]);
     const begin = to;
-    reserve(to + original.length);
-    to = cleanText(original, values, begin, config, counts);
-    if (config.unicode === "nfc") {
-      const cleaned = values.subarray(begin, to);
-      const composed = compose(cleaned);
-      if (composed !== cleaned) {
-        counts.composed++;
-        to = begin + composed.length;
-        reserve(to);
-        values.set(composed, begin);
+    let source = config.mojibake ? decodeMojibake(original) : original;
+    if (source !== original) counts.mojibake++;
+    for (;;) {
+      reserve(begin + source.length);
+      to = cleanText(source, values, begin, config, counts);
+      if (config.unicode === "nfc") {
+        const cleaned = values.subarray(begin, to);
+        const composed = compose(cleaned);
+        if (composed !== cleaned) {
+          counts.composed++;
+          to = begin + composed.length;
+          reserve(to);
+          values.set(composed, begin);
+        }
       }
+      if (!config.mojibake) break;
+      // An invisible character may have stood within a sequence.
+      const repaired = values.subarray(begin, to);
+      const decoded = decodeMojibake(repaired);
+      if (decoded === repaired) break;
+      if (source === original) counts.mojibake++;
+      source = decoded;
     }
     offsets[row + 1] = to;
     counts.bytesIn += original.length;

@@ -14,7 +14,7 @@ export function textFigures(results: readonly object[]): TextFigures {
   const zero = { changed: 0, bytesIn: 0, bytesOut: 0 };
   return textFiguresSchema.parse({
     extract: { pages: 0, bytesIn: 0, bytesOut: 0, cut: 0, ...extract },
-    repair: { ...zero, composed: 0, controls: 0, ...repair },
+    repair: { ...zero, composed: 0, controls: 0, mojibake: 0, ...repair },
     redact: { ...zero, ...redact },
   });
 }

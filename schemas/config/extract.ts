@@ -78,6 +78,10 @@ export const extractConfigSchema = z.strictObject({
 export type ExtractConfig = z.infer<typeof extractConfigSchema>;
 
 export const repairConfigSchema = z.strictObject({
+  mojibake: z
+    .boolean()
+    .default(true)
+    .describe("Decode lines again that were UTF-8 read as Windows-1252 or Latin-1, where that is clearly better."),
   unicode: z.enum(["nfc", "none"]).default("nfc").describe("Canonical composition, or leave code points as they are."),
   controls: z
     .boolean()

@@ -71,6 +71,8 @@ export const textFiguresSchema = z.strictObject({
     composed: count,
     /** Control and invisible characters taken out. */
     controls: count,
+    /** Texts with lines of UTF-8 that had been read as Windows-1252 or Latin-1. */
+    mojibake: count,
   }),
   redact: z.strictObject({
     /** Replacements by kind of personal data; kinds that were off are missing. */

@@ -36,6 +36,14 @@ const anyText = fc
         "\ufeff",
         "\u200d",
         "日",
+        "Ã",
+        "©",
+        "â",
+        "€",
+        "™",
+        "Ð",
+        "¿",
+        "\u00a0",
         "😀",
       ),
       fc.string({ unit: "grapheme", maxLength: 5 }),
@@ -88,7 +96,12 @@ describe("repairTexts", () => {
   it("leaves every text as it is when all repairs are off", () => {
     fc.assert(
       fc.property(fc.array(anyText, { maxLength: 4 }), (texts) => {
-        const { repaired } = repair(texts, { unicode: "none", controls: false, whitespace: false });
+        const { repaired } = repair(texts, {
+          mojibake: false,
+          unicode: "none",
+          controls: false,
+          whitespace: false,
+        });
         expect(repaired).toEqual(texts);
       }),
     );
