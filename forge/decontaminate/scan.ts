@@ -10,7 +10,7 @@ export function findHits(column: TextColumn, index: ContaminationIndex, kernels:
   const hits = new HitCollector();
   const { short, ngramTable, endTable } = index;
   if (ngramTable.index !== undefined || endTable.index !== undefined) {
-    const sequences = kernels.shingles(column, short);
+    const sequences = kernels.shingles(column, short, { borrow: true });
     addNgramHits(sequences, index, hits);
     addWholeHits(sequences, index, hits);
   }

@@ -140,8 +140,11 @@ export interface TextKernels {
     length: number,
     options: { readonly bands: number; readonly rows: number },
   ): Uint32Array;
-  /** n-grams of the normal form in text order. */
-  shingles(column: TextColumn, shingleWords: number): ShingleSequences;
+  /**
+   * n-grams of the normal form in text order. With `borrow` the hashes are lent: they hold until the next call of any
+   * kernel of this thread, and no fresh memory is taken for them.
+   */
+  shingles(column: TextColumn, shingleWords: number, options?: { readonly borrow?: boolean }): ShingleSequences;
   shingleSets(column: TextColumn, shingleWords: number): ShingleSets;
   /** Size of the intersection over size of the union, in [0, 1]; two empty sets give 0. */
   jaccard(sets: ShingleSets, i: number, other: ShingleSets, j: number): number;

@@ -24,8 +24,8 @@ const maxGrowth = 3;
 
 export function wasmKernels(instance: KernelInstance): TextKernels {
   const { exports } = instance;
-  const shingles = (column: TextColumn, shingleWords: number): ShingleSequences =>
-    shinglesOf(instance, column, shingleWords);
+  const shingles: TextKernels["shingles"] = (column, shingleWords, { borrow = false } = {}) =>
+    shinglesOf(instance, column, shingleWords, borrow);
   return {
     implementation: "wasm",
     findInvalidUtf8(bytes) {
@@ -170,7 +170,12 @@ function wordBound(bytes: number, texts: number): number {
   return Math.ceil(bytes / 2) + texts;
 }
 
-function shinglesOf(instance: KernelInstance, column: TextColumn, shingleWords: number): ShingleSequences {
+function shinglesOf(
+  instance: KernelInstance,
+  column: TextColumn,
+  shingleWords: number,
+  borrow: boolean,
+): ShingleSequences {
   const { exports } = instance;
   instance.beginBatch();
   const placed = instance.placeColumn(column);
@@ -180,7 +185,11 @@ function shinglesOf(instance: KernelInstance, column: TextColumn, shingleWords: 
   const targetOffsets = instance.allocate(4 * (length + 1));
   exports.shingleTexts(values, offsets, length, shingleWords, window, scratch, target, targetOffsets);
   const made = instance.readInt32(targetOffsets, length + 1);
-  return { hashes: instance.readUint32(target, 2 * (made[length] as number)), offsets: made };
+  const count = 2 * (made[length] as number);
+  const hashes = borrow
+    ? new Uint32Array(instance.memory().buffer as ArrayBuffer, target, count)
+    : instance.readUint32(target, count);
+  return { hashes, offsets: made };
 }
 
 function sign(instance: KernelInstance, column: TextColumn, options: MinHashOptions = {}): MinHashSignatures {

@@ -12,7 +12,7 @@ import { draft, keysOf, makeStage } from "./plan-stage.ts";
 import type { EvaluationIndexInput, FlagInput, MarkInput, ScanInput } from "./tasks/decontaminate.ts";
 
 /** Counts up when a stage would write other bytes for the same input; the n-gram index's layout counts, too. */
-const version = 1;
+const version = 2;
 
 interface Upstream {
   /** Keys of the ingest tasks, and of the tasks that decide about duplicates, by partition. */
