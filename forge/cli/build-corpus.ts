@@ -91,11 +91,22 @@ function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
   const stages = plan.stages.map(
     (stage) => `  ${stage.name.padEnd(width)}  ${String(stage.tasks.length).padStart(5)} tasks  ${stage.summary}`,
   );
-  const total = `${megabytes(bytes)} of ${config.sources.length} sources would become ${out}/:`;
+  const cut = plan.stages.find(({ name }) => name === "split")?.tasks ?? [];
+  const cutBytes = cut.reduce((sum, task) => sum + task.inputBytes, 0);
+  // Text compresses to a quarter, about.
+  const pieces = Math.max(cut.length, Math.round((cutBytes * 4) / config.read.pieceBytes));
+  const estimate =
+    cut.length === 0
+      ? []
+      : [
+          `  (estimated: ${cut.length} compressed files are cut into about ${pieces} pieces, each a task of its own then)`,
+        ];
+  const total = `${megabytes(bytes - cutBytes)} of ${config.sources.length} sources would become ${out}/:`;
   // The quickstart takes 1.3 times its input; JSON Lines with long texts up to three times.
   return [
     total,
     ...stages,
+    ...estimate,
     `Disk needed: up to ${megabytes(bytes * 3)}, more for compressed input. Nothing was written.`,
   ].join("\n");
 }

@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
-import type { Plan } from "../../schemas/run/plan.ts";
+import type { CompletionRecord, Plan } from "../../schemas/run/plan.ts";
 import {
   formatJson,
   lockFolder,
@@ -19,6 +19,7 @@ import { describeInputs, storedInputs, type CorpusInputs } from "./inputs.ts";
 import { inputsPath } from "./layout.ts";
 import { prepareOutput, removeUnplanned, type OutputOptions } from "./output.ts";
 import { planCorpus } from "./plan.ts";
+import { withoutLaterStages, withoutPieces, withPieces } from "./plan-pieces.ts";
 import { findRecord } from "./records.ts";
 import { seal } from "./seal.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
@@ -76,16 +77,25 @@ async function refuseOtherReading(folder: string, plan: Plan): Promise<void> {
   }
 }
 
-async function build(config: CorpusConfig, inputs: CorpusInputs, options: BuildOptions): Promise<CorpusManifest> {
+async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOptions): Promise<CorpusManifest> {
   const { out, signal, reporter = silentReporter } = options;
   try {
-    const plan = planCorpus(config, inputs);
     await using _lock = await lockFolder(out, signal === undefined ? {} : { signal });
-    await prepareOutput(out, plan, options);
-    const { root, files, splits } = inputs;
-    await writeFileAtomic(join(out, inputsPath), formatJson({ root, files, splits }));
+    const first = withoutLaterStages(planCorpus(config, found));
     const report = alsoToFile(reporter, join(out, "events.ndjson"));
-    const records = await execute(plan, options, report);
+    const cut: CompletionRecord[] = [];
+    let inputs = found;
+    if (first.stages.length > 0) {
+      await prepareOutput(out, first, options);
+      cut.push(...(await execute(first, options, report)));
+      inputs = withPieces(found, config, cut);
+    }
+    const plan = planCorpus(config, inputs);
+    // In a second step --force has done its work.
+    await prepareOutput(out, plan, { ...options, force: options.force === true && cut.length === 0 });
+    const { root, files, splits, uncut } = inputs;
+    await writeFileAtomic(join(out, inputsPath), formatJson({ root, files, splits, uncut }));
+    const records = [...cut, ...(await execute(withoutPieces(plan), options, report))];
     await removeUnplanned(out, plan, records);
     return await seal(out, config, inputs, records);
   } catch (error) {

@@ -16,6 +16,8 @@ export interface CorpusInputs {
   readonly files: readonly InputFile[];
   /** One ingest task each; together they are the partitions of all later stages. */
   readonly splits: readonly InputSplit[];
+  /** Files that are cut into pieces first; until then each is one split. */
+  readonly uncut: readonly InputFile[];
   /** SHA-256 of model files that filters use, by their name or path. */
   readonly models: Readonly<Record<string, string>>;
   /** A tokenizer that the config names; null when one is trained. */
@@ -38,8 +40,8 @@ export interface CorpusInputs {
  */
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
-  const { files, splits } = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
-  return { root, files, splits, ...(await describeSettings(config, cwd, root, signal)) };
+  const found = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
+  return { root, ...found, ...(await describeSettings(config, cwd, root, signal)) };
 }
 
 /** What a run needs besides its sources. */
@@ -76,8 +78,13 @@ export async function storedInputs(folder: string, config: CorpusConfig, cwd: st
       hint: "Build it first: forge build-corpus CONFIG.yaml",
     });
   }
-  const { root, files, splits } = json as Pick<CorpusInputs, "root" | "files" | "splits">;
-  return { root, files, splits, ...(await describeSettings(config, cwd, root)), storedOnly: true };
+  const {
+    root,
+    files,
+    splits,
+    uncut = [],
+  } = json as Pick<CorpusInputs, "root" | "files" | "splits"> & Partial<Pick<CorpusInputs, "uncut">>;
+  return { root, files, splits, uncut, ...(await describeSettings(config, cwd, root)), storedOnly: true };
 }
 
 async function describeEvaluationSets(

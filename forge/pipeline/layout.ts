@@ -76,6 +76,11 @@ export function partitionFiles(partition: number): PartitionFiles {
   };
 }
 
+/** A piece of a file that was cut; `name` stands for the file. */
+export function piecePath(name: string, index: number): string {
+  return `.work/pieces/${name}-${numbered(index)}.zst`;
+}
+
 /** Five digits, so that names sort as numbers do. */
 export function numbered(index: number): string {
   return String(index).padStart(5, "0");

@@ -98,7 +98,7 @@ async function findSourceRecord(folder: string, id: string, uri: string): Promis
       if (part.uri !== uri) continue;
       let row = 0;
       try {
-        for await (const item of readDocuments({ ...input, split: { ...input.split, parts: [part] } })) {
+        for await (const item of readDocuments({ ...input, split: { ...input.split, parts: [part] } }, folder)) {
           if ("quarantine" in item) continue;
           for (const found of item.batch.getChild("id") ?? []) {
             if (found === id) return { start: part.start, end: part.end, row };

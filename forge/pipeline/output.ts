@@ -60,9 +60,14 @@ export function planChanges(previous: Plan, plan: Plan): readonly string[] {
   }
   if (changes.length > 0) return changes;
   // Same config and inputs, other keys: the program itself works differently now.
-  const keys = (one: Plan): string =>
-    canonicalJson(one.stages.map((stage) => [stage.name, stage.tasks.map((task) => task.key)]));
-  return keys(previous) === keys(plan) ? [] : ["the program changed"];
+  // A plan of the first step alone (see plan-pieces.ts) is compared as far as it goes.
+  const keys = (one: Plan, other: Plan): string =>
+    canonicalJson(commonStages(one, other).map((stage) => [stage.name, stage.tasks.map((task) => task.key)]));
+  return keys(previous, plan) === keys(plan, previous) ? [] : ["the program changed"];
+}
+
+function commonStages(one: Plan, other: Plan): Plan["stages"] {
+  return one.stages.filter(({ name }) => other.stages.some((stage) => stage.name === name));
 }
 
 /** Removes files and records that the plan does not name. Call when all tasks are done. */
@@ -125,7 +130,8 @@ async function refuseForeign(folder: string, force: boolean): Promise<void> {
 
 async function isDone(folder: string, plan: Plan): Promise<boolean> {
   const previous = await readPlan(folder);
-  if (previous === undefined || canonicalJson(previous) !== canonicalJson(plan)) return false;
+  if (previous === undefined || canonicalJson(previous.madeFrom) !== canonicalJson(plan.madeFrom)) return false;
+  if (canonicalJson(commonStages(previous, plan)) !== canonicalJson(plan.stages)) return false;
   for (const stage of plan.stages) {
     for (const task of stage.tasks) if ((await findRecord(folder, task)) === undefined) return false;
   }

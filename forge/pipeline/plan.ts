@@ -12,6 +12,7 @@ import { indexSettings, planDedup, settingsOf, type DedupStage, type DedupTask }
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
+import { planPieces } from "./plan-pieces.ts";
 import { numbered, type Revision } from "./layout.ts";
 import { planDecontamination } from "./plan-decontamination.ts";
 import { draft, keysOf, makeStage, toJson, type Draft } from "./plan-stage.ts";
@@ -28,6 +29,7 @@ const shardTasks = 8;
 
 /** Plans a run. The same config and inputs give the same plan, whatever the order in which inputs were listed. */
 export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
+  const pieces = planPieces(config, inputs);
   const ingest = planIngest(config, inputs);
   const dedup = planDedupStages(config, inputs, ingest);
   const decided = keysOf(dedup.find((stage) => stage.name === "decide"));
@@ -133,6 +135,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     version: 1,
     madeFrom: madeFrom(config, inputs),
     stages: [
+      ...(pieces === undefined ? [] : [pieces]),
       ingest,
       ...dedup,
       ...decontamination.stages,

@@ -17,6 +17,7 @@ import { writeDocumentFiles } from "./tasks/documents.ts";
 import { indexPartition, type IndexInput } from "./tasks/existing.ts";
 import { ingest, type IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+import { split, type SplitInput } from "./tasks/split.ts";
 import { encode, makeTokenizer, orderShards, writeShards } from "./tasks/tokenize.ts";
 
 /** Runs one task of a corpus plan; safe to run again. Its files are in place when it returns. */
@@ -25,6 +26,8 @@ export async function runTask(task: Task, context: TaskContext): Promise<TaskOut
   // The plan made these inputs with these very types; they crossed a thread or a file as JSON since.
   const input = task.input as unknown;
   switch (stage) {
+    case "split":
+      return await split(input as SplitInput, context);
     case "ingest":
       return await ingest(input as IngestInput, context);
     case "decontaminate-index":

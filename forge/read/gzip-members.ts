@@ -6,7 +6,8 @@
  */
 import { constants, crc32, createInflateRaw, inflateRawSync, type Zlib } from "node:zlib";
 import type { ByteSource } from "./byte-source.ts";
-import { DamagedStream, decompressWith } from "./open.ts";
+import { DamagedStream, decompressWith } from "./decoder.ts";
+import { Window } from "./window.ts";
 
 /** Decompressed bytes of a member. */
 export interface MemberChunk {
@@ -48,7 +49,7 @@ export async function* readMembers(
   start: number,
   isAnchor: IsAnchor,
 ): AsyncGenerator<MemberChunk | MemberDamage, void, undefined> {
-  await using input = new Input(source, start);
+  await using input = new Window(source, start);
   let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, isAnchor);
   while (at !== undefined && at < source.size) {
     const member: number = at;
@@ -73,7 +74,7 @@ export async function* readMembers(
 }
 
 /** Where the compressed data of a member begin. */
-async function contentStart(input: Input, member: number): Promise<number> {
+async function contentStart(input: Window, member: number): Promise<number> {
   let bytes = await input.from(member, headerLength);
   if (bytes.length < headerLength && isGzip(bytes.subarray(0, 3), true)) throw truncated();
   if (!isGzip(bytes, false)) throw corrupt("no gzip member begins here");
@@ -105,7 +106,7 @@ interface Inflated {
 }
 
 /** Undefined when the member is too large for that; what is wrong, when it is damaged. */
-async function inflateSmall(input: Input, content: number): Promise<Inflated | DamagedStream | undefined> {
+async function inflateSmall(input: Window, content: number): Promise<Inflated | DamagedStream | undefined> {
   for (let window = firstWindow; window <= smallMember; window *= 4) {
     const compressed = await input.from(content, window);
     try {
@@ -130,7 +131,7 @@ function inflateInfo(compressed: Uint8Array): { readonly buffer: Buffer; readonl
 /** Streams a member; returns where it ends. */
 async function* streamMember(
   source: ByteSource,
-  input: Input,
+  input: Window,
   member: number,
   content: number,
   chunkSize: number,
@@ -150,7 +151,7 @@ async function* streamMember(
   return end + trailerLength;
 }
 
-async function checkTrailer(input: Input, end: number, checksum: number, length: number): Promise<void> {
+async function checkTrailer(input: Window, end: number, checksum: number, length: number): Promise<void> {
   const trailer = Buffer.from(await input.from(end, trailerLength)).subarray(0, trailerLength);
   if (trailer.length < trailerLength) throw truncated();
   if (trailer.readUInt32LE(0) !== checksum || trailer.readUInt32LE(4) !== length % 2 ** 32) {
@@ -159,7 +160,7 @@ async function checkTrailer(input: Input, end: number, checksum: number, length:
 }
 
 /** The first place from `start` on at which a gzip member begins that is an anchor. */
-async function findAnchor(input: Input, start: number, isAnchor: IsAnchor): Promise<number | undefined> {
+async function findAnchor(input: Window, start: number, isAnchor: IsAnchor): Promise<number | undefined> {
   for (let at = start; ;) {
     input.forget(at);
     const bytes = await input.from(at, 1 << 20);
@@ -175,7 +176,7 @@ async function findAnchor(input: Input, start: number, isAnchor: IsAnchor): Prom
   }
 }
 
-async function isMember(input: Input, at: number, isAnchor: IsAnchor): Promise<boolean> {
+async function isMember(input: Window, at: number, isAnchor: IsAnchor): Promise<boolean> {
   try {
     const content = await contentStart(input, at);
     const compressed = (await input.from(content, anchorSample)).subarray(0, anchorSample);
@@ -196,56 +197,9 @@ function isGzip(bytes: Uint8Array, magicOnly: boolean): boolean {
 }
 
 function truncated(): DamagedStream {
-  return new DamagedStream("truncated", new Error("unexpected end of file"));
+  return new DamagedStream("truncated", "unexpected end of file");
 }
 
 function corrupt(message: string): DamagedStream {
-  return new DamagedStream("corrupt-compression", new Error(message));
-}
-
-/** A window of a source that moves forward; going back is allowed and reads again. */
-class Input implements AsyncDisposable {
-  readonly #source: ByteSource;
-  #iterator: AsyncIterator<Uint8Array> | undefined;
-  #bytes: Buffer = Buffer.alloc(0);
-  #start: number;
-
-  constructor(source: ByteSource, start: number) {
-    this.#source = source;
-    this.#start = start;
-  }
-
-  /** Bytes from a position on: at least `count` of them unless the source ends before. */
-  async from(position: number, count: number): Promise<Buffer> {
-    if (position < this.#start || position > this.#start + this.#bytes.length) await this.#reopen(position);
-    this.#iterator ??= this.#source.read(this.#start + this.#bytes.length)[Symbol.asyncIterator]();
-    const chunks: Uint8Array[] = [];
-    let there = this.#start + this.#bytes.length - position;
-    while (there < count) {
-      const next = await this.#iterator.next();
-      if (next.done === true) break;
-      chunks.push(next.value);
-      there += next.value.length;
-    }
-    if (chunks.length > 0) this.#bytes = Buffer.concat([this.#bytes, ...chunks]);
-    return this.#bytes.subarray(position - this.#start);
-  }
-
-  /** Lets go what stands before a position. */
-  forget(position: number): void {
-    if (position <= this.#start || position > this.#start + this.#bytes.length) return;
-    this.#bytes = this.#bytes.subarray(position - this.#start);
-    this.#start = position;
-  }
-
-  async #reopen(position: number): Promise<void> {
-    await this[Symbol.asyncDispose]();
-    this.#bytes = Buffer.alloc(0);
-    this.#start = position;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#iterator?.return?.();
-    this.#iterator = undefined;
-  }
+  return new DamagedStream("corrupt-compression", message);
 }

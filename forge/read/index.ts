@@ -3,7 +3,18 @@
  *
  * Knows files and formats; repairs nothing but invalid UTF-8, judges nothing.
  */
-export { planSources, type PlanSourcesOptions } from "./plan.ts";
+export { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
+export { cutFile, type CutFileOptions, type PieceFile } from "./pieces.ts";
+export { planSources, splitSources, type PlanSourcesOptions } from "./plan.ts";
 export { readSplit, type ReadSplitOptions } from "./read.ts";
 export { readObjects, type ReadObjectsOptions } from "./objects.ts";
-export type { Compression, InputFile, InputPlan, InputSplit, ReadItem, ReadRejection, SplitPart } from "./types.ts";
+export type {
+  Compression,
+  InputFile,
+  InputPlan,
+  InputSplit,
+  Piece,
+  ReadItem,
+  ReadRejection,
+  SplitPart,
+} from "./types.ts";

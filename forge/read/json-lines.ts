@@ -1,8 +1,9 @@
 /**
  * JSON Lines to documents: a file, or the records that begin in a byte range of it.
  *
- * The range's borders need not be known to lie at line feeds: a reader skips to the first record that begins in its
- * range and finishes the last one beyond its end, so neighbouring ranges share no record and lose none.
+ * The range's borders need not be known to lie at line feeds: a reader passes over the record that it begins in or at,
+ * and takes all up to the one that begins at its end or reaches beyond it. So neighbouring ranges share no record and
+ * lose none, without a look at what stands before the range, which may have to be decompressed first.
  */
 import type { FieldMapping } from "../../schemas/config/corpus.ts";
 import type { DocumentBatchBuilder } from "../../schemas/record/document.ts";
@@ -15,7 +16,8 @@ import {
   type TextKernels,
 } from "../kernels/index.ts";
 import { documentId } from "./identity.ts";
-import { DamagedStream, openBytes } from "./open.ts";
+import { DamagedStream } from "./decoder.ts";
+import { openPart } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { mappedColumns, sampleOf } from "./records.ts";
 
@@ -27,15 +29,13 @@ const byteOrderMark = [0xef, 0xbb, 0xbf];
 /** Reads one part; what it finds goes to the collector, which hands out batches. */
 export async function* readJsonLines(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
   const { source, part, read } = context;
-  const ranged = part.compression === "none";
-  const rangeEnd = ranged ? part.end : Number.POSITIVE_INFINITY;
-  const from = ranged && part.start > 0 ? part.start - 1 : 0;
+  const [rangeStart, rangeEnd] = rangeOf(part);
   const reader = new LineReader(context, collect);
   let pending: Uint8Array = new Uint8Array(0);
   /** Position of `pending[0]` in the stream. */
-  let base = from;
+  let base = rangeStart;
   /** Where a line began whose rest is being skipped: too long, or begun before the range. */
-  let skippingFrom: number | null = from > 0 || part.start > 0 ? -1 : null;
+  let skippingFrom: number | null = rangeStart > 0 && part.piece === undefined ? -1 : null;
   let ended = false;
 
   const finishSkipping = (end: number): void => {
@@ -57,24 +57,25 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
       const past = at < 0 ? pending.length : at + 1;
       base += past;
       pending = pending.subarray(past);
-      if (at < 0 && !final) return;
+      ended = skippingFrom < 0 && base > rangeEnd;
+      if ((at < 0 && !final) || ended) return;
       finishSkipping(at < 0 ? base : base - 1);
     }
-    if (base >= rangeEnd) {
+    if (base > rangeEnd) {
       ended = true;
       return;
     }
     let usable = pending;
     let last = final;
-    if (base + pending.length >= rangeEnd) {
-      const at = pending.indexOf(lineFeed, rangeEnd - 1 - base);
+    if (base + pending.length > rangeEnd) {
+      const at = pending.indexOf(lineFeed, rangeEnd - base);
       if (at >= 0) {
         usable = pending.subarray(0, at + 1);
         last = true;
       }
     }
     const consumed = reader.take(usable, base, last);
-    if (last && (final || usable.length < pending.length || base + usable.length >= rangeEnd)) ended = true;
+    if (last) ended = true;
     base += consumed;
     pending = pending.subarray(consumed);
     if (!ended && pending.length > read.maxRecordBytes) {
@@ -88,7 +89,7 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   let parts: Uint8Array[] = [];
   let waiting = 0;
   try {
-    for await (const chunk of openBytes(source, part.compression, from)) {
+    for await (const chunk of openPart(source, part)) {
       parts.push(chunk);
       waiting += chunk.length;
       if (waiting < chunkBytes) continue;
@@ -109,6 +110,13 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending));
   }
   if (collect.full) yield;
+}
+
+/** Where a part begins and ends in the decompressed file. */
+function rangeOf({ compression, start, end, positions, piece }: PartContext["part"]): readonly [number, number] {
+  if (piece !== undefined) return [piece.position, Number.POSITIVE_INFINITY];
+  if (positions !== undefined) return [positions.start, positions.end];
+  return compression === "none" ? [start, end] : [0, Number.POSITIVE_INFINITY];
 }
 
 const faults: Readonly<Record<JsonLineFault, { readonly reason: QuarantineReason; readonly message: string }>> = {

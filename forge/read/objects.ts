@@ -7,7 +7,8 @@ import { basename } from "node:path";
 import { DataError } from "../base/index.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
 import { compressionOf } from "./formats.ts";
-import { DamagedStream, openBytes } from "./open.ts";
+import { DamagedStream } from "./decoder.ts";
+import { openBytes } from "./open.ts";
 import { readParquetObjects } from "./parquet.ts";
 
 const lineFeed = 0x0a;

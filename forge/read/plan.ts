@@ -25,7 +25,9 @@ import { compressionOf, formatOf } from "./formats.ts";
 import { sourceUri } from "./identity.ts";
 import { listFiles } from "./list-files.ts";
 import { inspectParquet } from "./parquet.ts";
-import type { Border, InputFile, InputPlan, InputSplit, Inspection, SplitPart } from "./types.ts";
+import { needsCutting } from "./pieces.ts";
+import type { Border, InputFile, InputPlan, InputSplit, Inspection, Piece, SplitPart } from "./types.ts";
+import { inspectZstd } from "./zstd-frames.ts";
 
 /** Most files of one split: each costs an open, so tiny ones must not pile up in one task. */
 const maxFilesPerSplit = 4096;
@@ -33,7 +35,7 @@ const maxFilesPerSplit = 4096;
 export interface PlanSourcesOptions {
   /** Absolute path of the folder that sources are relative to. */
   readonly root: string;
-  readonly read: Pick<ReadConfig, "splitBytes">;
+  readonly read: Pick<ReadConfig, "splitBytes" | "pieceBytes">;
   readonly signal?: AbortSignal;
 }
 
@@ -54,7 +56,7 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
   for (const source of sources) {
     const { paths, missing } = await listFiles(source, root);
     problems.push(...missing.map((pattern) => `${source.name}: no file matches ${pattern}`));
-    const described = mapConcurrent(paths, 4, (path) => describeFile(source, root, path, openSource), {
+    const described = mapConcurrent(paths, 4, (path) => describeFile(source, path, options, openSource), {
       ...(signal && { signal }),
     });
     for await (const file of described) {
@@ -98,23 +100,30 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
       { hint: `Paths are relative to ${root}` },
     );
   }
-  return {
-    files,
-    splits: sources.flatMap((source) =>
-      splitFiles(
-        files.filter((file) => file.source === source.name),
-        read.splitBytes,
-      ),
-    ),
-  };
+  const uncut = files.filter((file) => needsCutting(file, read.pieceBytes));
+  return { files, splits: splitSources(files, read.splitBytes), uncut };
+}
+
+/**
+ * Splits of files in their order, those of one source together.
+ *
+ * @param pieces of files that were cut, by URI
+ */
+export function splitSources(
+  files: readonly InputFile[],
+  splitBytes: number,
+  pieces: ReadonlyMap<string, readonly Piece[]> = new Map(),
+): readonly InputSplit[] {
+  const bySource = Map.groupBy(files, (file) => file.source);
+  return [...bySource.values()].flatMap((group) => splitFiles(group, splitBytes, pieces));
 }
 
 type DescribedFile = InputFile & Pick<Inspection, "problem">;
 
 async function describeFile(
   source: SourceConfig,
-  root: string,
   path: string,
+  { root, read }: Pick<PlanSourcesOptions, "root" | "read">,
   openSource: OpenSource,
 ): Promise<DescribedFile | string> {
   try {
@@ -124,8 +133,13 @@ async function describeFile(
     const format = formatOf(name, source.preset === "brown-corpus" ? "brown" : source.format);
     const compression = compressionOf(name);
     const file = { source: source.name, uri, format, compression, bytes, sha256 };
-    const { borders = [], problem } = bytes === 0 ? {} : await inspect(file, source, openSource);
-    return { ...file, ...(borders.length > 0 && { borders }), ...(problem !== undefined && { problem }) };
+    const { borders = [], contentBytes, problem } = bytes === 0 ? {} : await inspect(file, source, read, openSource);
+    return {
+      ...file,
+      ...(borders.length > 0 && { borders }),
+      ...(contentBytes !== undefined && { contentBytes }),
+      ...(problem !== undefined && { problem }),
+    };
   } catch (error) {
     if (error instanceof ForgeError) return error.message;
     throw error;
@@ -136,11 +150,14 @@ async function describeFile(
 async function inspect(
   file: InputFile,
   { fields }: Pick<SourceConfig, "fields">,
+  { splitBytes }: Pick<ReadConfig, "splitBytes">,
   openSource: OpenSource,
 ): Promise<Partial<Inspection>> {
   try {
     if (file.format === "parquet") return await inspectParquet(await openSource(file.uri), fields);
     if (file.format === "arrow") return await inspectArrow(await openSource(file.uri), file.compression, fields);
+    const isLong = file.format === "jsonl" && file.bytes > splitBytes;
+    if (isLong && file.compression === "zstd") return await inspectZstd(await openSource(file.uri));
     return {};
   } catch (error) {
     // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.
@@ -161,7 +178,11 @@ async function digest(path: string): Promise<FileDigest> {
 }
 
 /** Cuts and groups the files of one source. */
-export function splitFiles(files: readonly InputFile[], splitBytes: number): readonly InputSplit[] {
+function splitFiles(
+  files: readonly InputFile[],
+  splitBytes: number,
+  pieces: ReadonlyMap<string, readonly Piece[]>,
+): readonly InputSplit[] {
   const splits: InputSplit[] = [];
   let group: SplitPart[] = [];
   let groupBytes = 0;
@@ -173,16 +194,17 @@ export function splitFiles(files: readonly InputFile[], splitBytes: number): rea
   };
   for (const file of files) {
     if (file.bytes === 0) continue;
-    if (file.bytes > splitBytes) {
-      const parts = cutFile(file, splitBytes);
-      if (parts.length > 1) {
+    const cut = pieces.get(file.uri);
+    if (cut !== undefined || file.bytes > splitBytes) {
+      const parts = cut?.map((piece) => partOfPiece(file, piece)) ?? partsOf(file, splitBytes);
+      if (cut !== undefined || parts.length > 1) {
         close();
         for (const part of parts) splits.push({ source, bytes: part.end - part.start, parts: [part] });
         continue;
       }
     }
     if (groupBytes > 0 && (groupBytes + file.bytes > splitBytes || group.length >= maxFilesPerSplit)) close();
-    group.push(partOf(file, { start: 0, row: 0 }, file.bytes));
+    group.push(partOf(file, { start: 0, row: 0 }));
     groupBytes += file.bytes;
   }
   close();
@@ -190,7 +212,7 @@ export function splitFiles(files: readonly InputFile[], splitBytes: number): rea
 }
 
 /** Parts of a large file, of about equal size; one part when it cannot be cut. */
-function cutFile(file: InputFile, splitBytes: number): readonly SplitPart[] {
+function partsOf(file: InputFile, splitBytes: number): readonly SplitPart[] {
   const { bytes, borders } = file;
   const wanted = Math.ceil(bytes / splitBytes);
   const targets = Array.from({ length: wanted }, (_, piece) => Math.floor((bytes * piece) / wanted));
@@ -201,8 +223,8 @@ function cutFile(file: InputFile, splitBytes: number): readonly SplitPart[] {
     cuts = targets.slice(1).flatMap((target) => inner.find(({ start }) => start >= target) ?? []);
     cuts = cuts.filter((cut, i) => cut.start !== cuts[i - 1]?.start);
   } else if (isCutAnywhere(file)) cuts = targets.slice(1).map((start) => ({ start }));
-  const starts: readonly Border[] = [{ start: 0, row: 0 }, ...cuts];
-  return starts.map((border, i) => partOf(file, border, starts[i + 1]?.start ?? bytes));
+  const starts: readonly Border[] = [{ start: 0, row: 0, position: 0 }, ...cuts];
+  return starts.map((border, i) => partOf(file, border, starts[i + 1]));
 }
 
 /** Formats whose readers find the first record of a range by themselves. */
@@ -211,7 +233,25 @@ function isCutAnywhere({ format, compression }: InputFile): boolean {
   return (format === "warc" || format === "wet") && compression !== "zstd";
 }
 
-function partOf(file: InputFile, border: Border, end: number): SplitPart {
-  const { uri, format, compression, sha256 } = file;
-  return { uri, format, compression, ...border, end, sha256 };
+/** The part from one border to the next, or to the end of the file. */
+function partOf(file: InputFile, { start, row, position }: Border, next?: Border): SplitPart {
+  const { uri, format, compression, sha256, contentBytes } = file;
+  const whole = start === 0 && next === undefined;
+  return {
+    uri,
+    format,
+    compression,
+    start,
+    end: next?.start ?? file.bytes,
+    ...(row !== undefined && { row }),
+    ...(!whole &&
+      contentBytes !== undefined && { positions: { start: position ?? 0, end: next?.position ?? contentBytes } }),
+    sha256,
+  };
+}
+
+function partOfPiece({ uri, format }: InputFile, { path, bytes, sha256, position, damage }: Piece): SplitPart {
+  const piece = { path, position, ...(damage !== undefined && { damage }) };
+  const row = position === 0 ? { row: 0 } : {};
+  return { uri, format, compression: "zstd", start: 0, end: bytes, ...row, piece, sha256 };
 }

@@ -23,6 +23,8 @@ export interface ReadSplitOptions {
   readonly read: ReadConfig;
   /** Finds files by their URIs. @default those below the root */
   readonly openSource?: OpenSource;
+  /** Folder that pieces of cut files stand in. @default the root */
+  readonly folder?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -61,13 +63,13 @@ export async function* readSplit(
   split: InputSplit,
   options: ReadSplitOptions,
 ): AsyncGenerator<ReadItem, void, undefined> {
-  const { root, source: config, read, signal, openSource = localSources(root) } = options;
+  const { root, source: config, read, signal, openSource = localSources(root), folder = root } = options;
   const kernels = await loadKernels();
   const collect = new Collector(read.batchBytes);
   for (const part of split.parts) {
     signal?.throwIfAborted();
     try {
-      const source = await openSource(part.uri);
+      const source = await (part.piece === undefined ? openSource(part.uri) : localSources(folder)(part.piece.path));
       const context = { source, part, read, fields: config.fields, language: config.language, kernels };
       for await (const _ of readers[part.format](context, collect)) {
         if (collect.full) yield* collect.drain();

@@ -12,12 +12,16 @@ export interface Border {
   readonly start: number;
   /** Records before it, where that is known. */
   readonly row?: number;
+  /** Decompressed bytes before it, where the file is compressed. */
+  readonly position?: number;
 }
 
 /** What a look into a file shows before it is read. */
 export interface Inspection {
   /** In the order of the file; empty where only the whole can be read. */
   readonly borders: readonly Border[];
+  /** Decompressed bytes of a compressed file that can be cut. */
+  readonly contentBytes?: number;
   /** What makes the file useless under this config, to follow the file's name in a sentence. */
   readonly problem?: string;
 }
@@ -35,6 +39,19 @@ export interface InputFile {
   readonly sha256: string;
   /** Where it can be cut; absent when its format is cut anywhere, or not at all. */
   readonly borders?: readonly Border[];
+  readonly contentBytes?: number;
+}
+
+/** A piece of a file that could not be read in parts, cut out by a task and standing in the output's work folder. */
+export interface Piece {
+  /** Relative to the output folder. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Where it begins in the decompressed file: ids and places are those of the file. */
+  readonly position: number;
+  /** The file breaks off behind this piece, its last. */
+  readonly damage?: { readonly reason: "truncated" | "corrupt-compression"; readonly message: string };
 }
 
 /** The records of a file that begin in `[start, end)`; 0 and the file's size where a file is read whole. */
@@ -46,7 +63,11 @@ export interface SplitPart {
   readonly end: number;
   /** Records of the file before this part, where that is known. */
   readonly row?: number;
-  /** Of the whole file: part of the task's key, so that a changed file is read again. */
+  /** The part in decompressed bytes, where a compressed file is cut. */
+  readonly positions?: { readonly start: number; readonly end: number };
+  /** What is read instead of the file; `start`, `end` and `compression` are the piece's. */
+  readonly piece?: Pick<Piece, "path" | "position" | "damage">;
+  /** Of the whole file (or piece): part of the task's key, so that a changed file is read again. */
   readonly sha256: string;
 }
 
@@ -62,6 +83,8 @@ export interface InputPlan {
   /** In the order of the config's sources, then by URI. */
   readonly files: readonly InputFile[];
   readonly splits: readonly InputSplit[];
+  /** Files that must be cut into pieces to be read in parts; until then each is one split. */
+  readonly uncut: readonly InputFile[];
 }
 
 /** A record that was read but is no text: a failed request, a picture. Its row in the batch has an empty text. */

@@ -5,7 +5,8 @@ import { untagBrown } from "./brown.ts";
 import { decodeText } from "./charset.ts";
 import { extractDocComments } from "./doc-comments.ts";
 import { documentId } from "./identity.ts";
-import { DamagedStream, openBytes } from "./open.ts";
+import { DamagedStream } from "./decoder.ts";
+import { openBytes } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { sampleOf } from "./records.ts";
 

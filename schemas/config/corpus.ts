@@ -121,6 +121,15 @@ export const readConfigSchema = z.strictObject({
     .describe(
       "Bytes of input that one task reads: larger files are split where their format allows, small files grouped.",
     ),
+  pieceBytes: z
+    .int()
+    .min(1024)
+    .max(2 ** 30)
+    .default(64 * 2 ** 20)
+    .describe(
+      "A compressed JSONL file that cannot be read in parts (gzip, or zstd in one frame) and takes more than a quarter " +
+        "of this on the disk is first cut into pieces of so many bytes of text, so that all workers share it.",
+    ),
   batchBytes: z
     .int()
     .min(1024)

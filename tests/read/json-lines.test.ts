@@ -73,6 +73,17 @@ describe("reading JSON Lines", () => {
     expect(new Set(documents.map(({ id }) => id)).size).toBe(9);
   });
 
+  it("reads all frames of a zstd file, not only the first, and those that are to be skipped", async () => {
+    const skippable = Buffer.from([0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+    const frames = ["one", "two", "three"].map((text) => zstdCompressSync(Buffer.from(lines(text))));
+    await using folder = await folderOf({
+      "docs.jsonl.zst": Buffer.concat([skippable, ...frames.flatMap((frame) => [frame, skippable])]),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
+    expect(documents.map(({ text }) => text)).toEqual(["one", "two", "three"]);
+    expect(quarantined).toEqual([]);
+  });
+
   it("passes over a byte order mark at the beginning of a file, however it is compressed and split", async () => {
     const file = Buffer.from(`\uFEFF${lines("first", "x".repeat(1500), "third")}`);
     await using folder = await folderOf({ "a.jsonl": file, "b.jsonl.gz": gzipSync(file) });

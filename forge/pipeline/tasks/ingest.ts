@@ -46,7 +46,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const rejects: RecordBatch[] = [];
   const originals: RecordBatch[] = [];
   const fates: Fates = { fates: [], edited: [], batchEnds: [] };
-  const readings = (await openStored(folder, partition, input)) ?? readFromSource(input);
+  const readings = (await openStored(folder, partition, input)) ?? readFromSource(input, folder);
   await using quarantine = await createAtomicFile(join(folder, paths.quarantine));
   const keep = async function* (): AsyncGenerator<RecordBatch, void, undefined> {
     for await (const item of readings) {
@@ -90,8 +90,8 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   return { files: [...files, { path: paths.store, ...store }], result: { ...counts, ...reading, rejected } };
 }
 
-function readFromSource(input: IngestInput): ReturnType<typeof readDocuments> {
-  if (!input.storedOnly) return readDocuments(input);
+function readFromSource(input: IngestInput, folder: string): ReturnType<typeof readDocuments> {
+  if (!input.storedOnly) return readDocuments(input, folder);
   throw new DataError(
     "stored-documents-gone",
     `The stored documents of ${input.split.parts[0]?.uri ?? "a split"} and what follows it are gone or damaged`,

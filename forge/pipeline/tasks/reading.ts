@@ -46,10 +46,14 @@ export type Reading =
 /** What reading did to documents, summed over batches. Names are free, values are whole numbers. */
 export type ReadingCounts = Readonly<Record<string, number>>;
 
-/** Reads a split from its source. */
-export async function* readDocuments(input: ReadingInput): AsyncGenerator<Reading, void, undefined> {
+/**
+ * Reads a split from its source.
+ *
+ * @param folder the output's, in which pieces of cut files stand
+ */
+export async function* readDocuments(input: ReadingInput, folder: string): AsyncGenerator<Reading, void, undefined> {
   let extractor: Extractor | undefined;
-  for await (const item of readSplit(input.split, input)) {
+  for await (const item of readSplit(input.split, { ...input, folder })) {
     if ("quarantine" in item) {
       yield item;
       continue;
