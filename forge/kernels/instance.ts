@@ -22,6 +22,8 @@ export interface KernelExports {
   readonly findInvalidUtf8: Numeric;
   readonly repairUtf8: Numeric;
   readonly replacementCount: Numeric;
+  readonly cleanTexts: Numeric;
+  readonly cleanedControls: Numeric;
   readonly countLineFeeds: Numeric;
   readonly hashLines: Numeric;
   readonly hashTexts: Numeric;

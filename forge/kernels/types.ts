@@ -110,6 +110,21 @@ export interface ShingleSequences {
   readonly offsets: Int32Array;
 }
 
+export interface CleanOptions {
+  /** Take out control characters (but tab and line ends), byte order marks, soft hyphens and zero-width spaces. */
+  readonly controls: boolean;
+  /** Line separators to LF, no blanks at line ends, at most two empty lines in a row, none around the text. */
+  readonly whitespace: boolean;
+}
+
+/** Cleaned texts, which are never longer than they were. */
+export interface CleanedTexts extends TextColumn {
+  /** 1 for each text that may not be in NFC: it holds a character from U+0300 on. */
+  readonly mayCompose: Uint8Array;
+  /** Control and invisible characters taken out. */
+  readonly controls: number;
+}
+
 /** The loops over text that exist twice, plain and fast, with equal results byte for byte. */
 export interface TextKernels {
   readonly implementation: "reference" | "wasm";
@@ -117,6 +132,8 @@ export interface TextKernels {
   repairUtf8(bytes: Uint8Array): RepairedUtf8;
   /** Offset of the first byte of an invalid sequence, or -1. */
   findInvalidUtf8(bytes: Uint8Array): number;
+  /** Puts white space and invisible characters of texts of valid UTF-8 right. */
+  cleanTexts(column: TextColumn, options: CleanOptions): CleanedTexts;
   /** Code points of each text (of valid UTF-8). */
   countCodePoints(column: TextColumn): Uint32Array;
   /** Finds records, validates them wholly and extracts top-level fields. Blank lines are skipped. */

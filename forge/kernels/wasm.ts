@@ -41,6 +41,23 @@ export function wasmKernels(instance: KernelInstance): TextKernels {
       return instance.readUint32(counts, length);
     },
     extractJsonLines: (chunk, options) => extract(instance, chunk, options),
+    cleanTexts(column, { controls, whitespace }) {
+      instance.beginBatch();
+      const { values, offsets, length, bytes } = instance.placeColumn(column);
+      const target = instance.allocate(bytes);
+      const targetOffsets = instance.allocate(4 * (length + 1));
+      const mayCompose = instance.allocate(length);
+      const flags = (controls ? 1 : 0) + (whitespace ? 2 : 0);
+      exports.cleanTexts(values, offsets, length, flags, target, targetOffsets, mayCompose);
+      const made = instance.readInt32(targetOffsets, length + 1);
+      return {
+        values: instance.read(target, made[length] as number),
+        offsets: made,
+        length,
+        mayCompose: instance.read(mayCompose, length),
+        controls: exports.cleanedControls(),
+      };
+    },
     normalizeForDedup(column) {
       instance.beginBatch();
       const { values, offsets, length, bytes } = instance.placeColumn(column);

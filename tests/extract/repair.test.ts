@@ -1,13 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { repairTexts } from "../../forge/extract/index.ts";
+import { loadKernels } from "../../forge/kernels/index.ts";
 import { repairConfigSchema, type RepairConfig } from "../../schemas/config/extract.ts";
+
+const kernels = await loadKernels();
 
 function repair(texts: readonly string[], config: RepairConfig = repairConfigSchema.parse({})) {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
   const offsets = new Int32Array(texts.length + 1);
   parts.forEach((part, i) => (offsets[i + 1] = (offsets[i] as number) + part.length));
-  const { text, counts } = repairTexts({ values: Buffer.concat(parts), offsets, length: texts.length }, config);
+  const { text, counts } = repairTexts(
+    { values: Buffer.concat(parts), offsets, length: texts.length },
+    config,
+    kernels,
+  );
   const repaired = texts.map((_, i) =>
     Buffer.from(text.values.subarray(text.offsets[i], text.offsets[i + 1])).toString(),
   );

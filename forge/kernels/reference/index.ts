@@ -1,6 +1,7 @@
 /** The plain implementation of the text kernels as one object. */
 import { bandKeys, jaccard, toShingleSets } from "../similarity.ts";
 import type { TextKernels } from "../types.ts";
+import { cleanTexts } from "./clean-text.ts";
 import { hashLines, hashTexts } from "./hash.ts";
 import { extractJsonLines } from "./jsonl.ts";
 import { shingles, signMinHash } from "./minhash.ts";
@@ -12,6 +13,7 @@ export const referenceKernels: TextKernels = {
   implementation: "reference",
   repairUtf8,
   findInvalidUtf8: (bytes) => findInvalidUtf8(bytes),
+  cleanTexts,
   countCodePoints,
   extractJsonLines,
   normalizeForDedup,

@@ -6,6 +6,7 @@ import type { Quarantine } from "../../../schemas/record/reject.ts";
 import { assert, utf8Column, type Utf8Column } from "../../base/index.ts";
 import { createExtractor, redactTexts, repairTexts, type Extractor } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
+import { loadKernels, type TextKernels } from "../../kernels/index.ts";
 import { readSplit, type InputSplit } from "../../read/index.ts";
 import { replaceTexts } from "../batches.ts";
 import { extractPages } from "./pages.ts";
@@ -52,6 +53,7 @@ export type ReadingCounts = Readonly<Record<string, number>>;
  * @param folder the output's, in which pieces of cut files stand
  */
 export async function* readDocuments(input: ReadingInput, folder: string): AsyncGenerator<Reading, void, undefined> {
+  const kernels = await loadKernels();
   let extractor: Extractor | undefined;
   for await (const item of readSplit(input.split, { ...input, folder })) {
     if ("quarantine" in item) {
@@ -65,7 +67,7 @@ export async function* readDocuments(input: ReadingInput, folder: string): Async
       extractor ??= await createExtractor(input.extract);
       documents = extractPages(item.batch, extractor, refused);
     }
-    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input);
+    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input, kernels);
     yield {
       batch: replaceTexts(documents.batch, prepared.text),
       turnedAway: documents.turnedAway,
@@ -85,8 +87,9 @@ interface Extracted {
 function prepareTexts(
   original: Utf8Column,
   { repair, redact }: ReadingInput,
+  kernels: TextKernels,
 ): { readonly text: Utf8Column; readonly counts: ReadingCounts } {
-  const repaired = repairTexts(original, repair);
+  const repaired = repairTexts(original, repair, kernels);
   const redacted = redactTexts(repaired.text, redact);
   const { found, ...sizes } = redacted.counts;
   const balance = repaired.counts.bytesOut - sizes.bytesOut + sizes.bytesIn;
