@@ -82,11 +82,12 @@ async function collectExamples(folder: string, manifest: CorpusManifest): Promis
     ]),
   );
   const examples: RejectExample[] = [];
+  const isMissing = (reason: unknown): boolean => (missing.get(String(reason)) ?? 0) > 0;
   const paths = manifest.files.map((file) => file.path).filter((path) => path.startsWith("rejects/"));
   for (const path of paths.sort()) {
     if ([...missing.values()].every((left) => left === 0)) break;
     const reader = await openParquet(join(folder, path));
-    for await (const rows of reader.rowGroups()) {
+    for await (const rows of reader.rowGroups({ wanted: { column: "reason", test: isMissing } })) {
       for (const row of rows) {
         const reason = String(row["reason"]);
         const left = missing.get(reason) ?? 0;

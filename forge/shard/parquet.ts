@@ -15,10 +15,12 @@ export interface ParquetColumn {
   readonly name: string;
   readonly type: ParquetType;
   readonly nullable?: boolean;
+  /** Long texts: no dictionary and no statistics, which would read every byte to no avail. */
+  readonly long?: boolean;
 }
 
-/** Undefined is stored as null. */
-export type ParquetValue = string | number | bigint | boolean | Date | null | undefined;
+/** UTF-8 may be given as bytes, which are written as they are. Undefined is stored as null. */
+export type ParquetValue = string | Uint8Array | number | bigint | boolean | Date | null | undefined;
 export type ParquetRow = Readonly<Record<string, ParquetValue>>;
 
 export interface ParquetFile extends FileDigest {
@@ -28,6 +30,8 @@ export interface ParquetFile extends FileDigest {
 export interface ParquetWriteOptions {
   /** Approximate bytes of values after which a row group ends. @default 8 MiB */
   readonly rowGroupBytes?: number;
+  /** @default 3 */
+  readonly zstdLevel?: number;
   /** Key-value pairs of the footer. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -44,8 +48,6 @@ const writerTypes = {
   json: "JSON",
 } as const satisfies Record<ParquetType, string>;
 
-const zstdLevel = 3;
-
 /**
  * Writes rows to a file; memory is bounded by one row group.
  *
@@ -57,7 +59,7 @@ export async function writeParquet(
   rows: Iterable<ParquetRow> | AsyncIterable<ParquetRow>,
   options: ParquetWriteOptions = {},
 ): Promise<ParquetFile> {
-  const { rowGroupBytes = 2 ** 23, metadata = {}, signal } = options;
+  const { rowGroupBytes = 2 ** 23, zstdLevel = 3, metadata = {}, signal } = options;
   const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import("hyparquet-writer");
   await using file = await createAtomicFile(path);
   const bytes = new ByteWriter(1 << 16);
@@ -71,7 +73,7 @@ export async function writeParquet(
     writer: bytes,
     schema: schemaFromColumnData({ columnData: emptyColumns }),
     codec: "ZSTD",
-    compressors: { ZSTD: compressZstd },
+    compressors: { ZSTD: (bytes) => compressZstd(bytes, zstdLevel) },
     createdBy: "forge",
     kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
@@ -86,7 +88,11 @@ export async function writeParquet(
   let count = 0;
   const flush = async (): Promise<void> => {
     if (data[0]?.length === 0) return;
-    const columnData = columns.map(({ name }, i) => ({ name, data: data[i] as ParquetValue[] }));
+    const columnData = columns.map(({ name, long = false }, i) => ({
+      name,
+      data: data[i] as ParquetValue[],
+      ...(long && { encoding: "PLAIN" as const, statistics: false }),
+    }));
     await writer.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 1 });
     data = columns.map(() => []);
     pending = 0;
@@ -104,7 +110,7 @@ export async function writeParquet(
         });
       }
       (data[i] as ParquetValue[]).push(value);
-      pending += typeof value === "string" ? value.length : 8;
+      pending += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
     }
     count++;
     if (pending >= rowGroupBytes) await flush();
@@ -118,6 +124,8 @@ export async function writeParquet(
 export interface ParquetReadOptions {
   /** Columns to read. @default all */
   readonly columns?: readonly string[];
+  /** Only row groups in which a value of this column passes; the others' columns are not even read. */
+  readonly wanted?: { readonly column: string; readonly test: (value: unknown) => boolean };
 }
 
 /** An open Parquet file. */
@@ -166,23 +174,30 @@ export async function openParquet(path: string): Promise<ParquetReader> {
       for (const group of metadata.row_groups) {
         const rowEnd = rowStart + Number(group.num_rows);
         const range = { rowStart, rowEnd };
-        yield await guard(
-          async () =>
-            await parquetReadObjects({
-              file,
-              metadata,
-              columns: [...(options.columns ?? columns)],
-              compressors: { ZSTD: (input) => zstdDecompressSync(input), GZIP: (input) => gunzipSync(input) },
-              ...range,
-            }),
-        );
         rowStart = rowEnd;
+        const read = async (names: readonly string[]): Promise<Record<string, unknown>[]> =>
+          await guard(
+            async () =>
+              await parquetReadObjects({
+                file,
+                metadata,
+                columns: [...names],
+                compressors: { ZSTD: (input) => zstdDecompressSync(input), GZIP: (input) => gunzipSync(input) },
+                ...range,
+              }),
+          );
+        const { wanted } = options;
+        if (wanted !== undefined) {
+          const values = await read([wanted.column]);
+          if (!values.some((row) => wanted.test(row[wanted.column]))) continue;
+        }
+        yield await read(options.columns ?? columns);
       }
     },
   };
 }
 
-function compressZstd(input: Uint8Array): Uint8Array {
+function compressZstd(input: Uint8Array, zstdLevel: number): Uint8Array {
   return zstdCompressSync(input, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } });
 }
 

@@ -10,7 +10,13 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { specialTokens } from "../../schemas/record/chat.ts";
 import { DataError, readJsonIfThere, wrapFileError } from "../base/index.ts";
-import { createBpeEncoder, parseTokenizerJson, type BpeEncoder, type TokenColumn } from "../kernels/bpe.ts";
+import {
+  createBpeEncoder,
+  parseTokenizerJson,
+  type BpeEncoder,
+  type BpeModel,
+  type TokenColumn,
+} from "../kernels/bpe.ts";
 import type { TextColumn } from "../kernels/types.ts";
 
 export interface Tokenizer {
@@ -67,17 +73,32 @@ export async function loadTokenizer(path: string, name?: string): Promise<Tokeni
     throw new DataError("tokenizer-config-invalid", `${configFile} is not a tokenizer config`, { file: configFile });
   }
   const { bos_token: bos, eos_token: eos, add_bos_token: addBos } = parsed.data;
-  const model = parseTokenizerJson(bytes, file);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const { model, encoder } = encoderOf(sha256, bytes, file);
   const idOf = (token: string | undefined): number | null =>
     token === undefined ? null : (model.specialTokens.get(token) ?? null);
   const eosToken = tokenContent(eos) ?? usualEosTokens.find((token) => model.specialTokens.has(token));
-  return makeTokenizer(createBpeEncoder(model), {
+  return makeTokenizer(encoder, {
     name: name ?? basename(dirname(file)),
-    sha256: createHash("sha256").update(bytes).digest("hex"),
+    sha256,
     bosId: addBos === true ? idOf(tokenContent(bos)) : null,
     eosId: idOf(eosToken),
     tokenId: (special) => model.specialTokens.get(special),
   });
+}
+
+/**
+ * The last tokenizer of this thread: tasks load the same one again and again, and a large vocabulary takes a fifth of a
+ * second to parse. What an encoder remembers of earlier texts changes no id.
+ */
+let last: { readonly sha256: string; readonly model: BpeModel; readonly encoder: BpeEncoder } | undefined;
+
+function encoderOf(sha256: string, bytes: Uint8Array, file: string): NonNullable<typeof last> {
+  if (last?.sha256 !== sha256) {
+    const model = parseTokenizerJson(bytes, file);
+    last = { sha256, model, encoder: createBpeEncoder(model) };
+  }
+  return last;
 }
 
 function makeTokenizer(

@@ -105,10 +105,19 @@ export class Utf8ColumnBuilder {
   /** The column as Arrow data; the builder is empty afterwards. */
   finish(): Data<Utf8> {
     const length = this.#length;
+    const { bytes } = this;
+    // Fresh memory costs more than a copy within old memory: a full buffer is given away, one mostly empty is kept.
+    const isFull = bytes > this.#values.length / 2;
     const data = utf8Data(
-      { values: this.#values.slice(0, this.bytes), offsets: this.#offsets.slice(0, length + 1), length },
+      {
+        values: isFull ? this.#values.subarray(0, bytes) : this.#values.slice(0, bytes),
+        offsets: this.#offsets.slice(0, length + 1),
+        length,
+      },
       this.#nullCount === 0 ? undefined : this.#valid.subarray(0, length),
     );
+    // The next batch is about as long: no growing step by step.
+    if (isFull) this.#values = new Uint8Array(Math.max(1 << 16, Math.ceil(bytes * 1.125)));
     this.#length = 0;
     this.#nullCount = 0;
     return data;

@@ -34,7 +34,12 @@ export async function writeDocumentFiles(input: PartitionInput, context: TaskCon
   const paths = partitionFiles(input.partition);
   const figures = newFigures();
   const columns: ParquetColumn[] = [
-    ...texts.map((name) => ({ name, type: "string" as const, nullable: !required.includes(name) })),
+    ...texts.map((name) => ({
+      name,
+      type: "string" as const,
+      nullable: !required.includes(name),
+      long: name === "text",
+    })),
     { name: "languageScore", type: "float", nullable: true },
     { name: "clusterSize", type: "int32" },
     ...signals.map((name) => ({ name: `${signalPrefix}${name}`, type: "float" as const, nullable: true })),
@@ -49,7 +54,8 @@ export async function writeDocumentFiles(input: PartitionInput, context: TaskCon
     join(folder, paths.rejectsParquet),
     rejectColumns,
     rejectRows(folder, input, figures),
-    { rowGroupBytes },
+    // Looked into now and then, never trained on.
+    { rowGroupBytes, zstdLevel: 1 },
   );
   return {
     files: [
@@ -70,7 +76,7 @@ const rejectColumns: readonly ParquetColumn[] = [
   { name: "partnerId", type: "string", nullable: true },
   { name: "partnerCorpus", type: "string", nullable: true },
   { name: "jaccard", type: "double", nullable: true },
-  { name: "text", type: "string" },
+  { name: "text", type: "string", long: true },
 ];
 
 type MutableFigures = { -readonly [Key in keyof DocumentFigures]: DocumentFigures[Key] } & {
@@ -103,15 +109,17 @@ async function* documentRows(
     for (const [stage, bytes] of Object.entries(editedBytes)) {
       figures.editedBytes[stage] = (figures.editedBytes[stage] ?? 0) + bytes;
     }
-    const vectors = columns.map(({ name }) => batch.getChild(name));
-    const { offsets } = utf8Column(batch, "text", "documents");
+    const vectors = columns
+      .filter(({ name }) => name !== "text")
+      .map(({ name }) => [name, batch.getChild(name)] as const);
+    const textAt = textsOf(batch);
     for (const row of kept) {
-      const values: Record<string, ParquetValue> = {};
-      for (const [i, { name }] of columns.entries()) values[name] = (vectors[i]?.get(row) ?? null) as ParquetValue;
+      const text = textAt(row);
+      const values: Record<string, ParquetValue> = { text };
+      for (const [name, vector] of vectors) values[name] = (vector?.get(row) ?? null) as ParquetValue;
       const size = clusterSize(row);
       values["clusterSize"] = size;
-      const bytes = (offsets[row + 1] as number) - (offsets[row] as number);
-      countDocument(figures, bytes, String(values["language"] ?? "unknown"), size);
+      countDocument(figures, text.length, String(values["language"] ?? "unknown"), size);
       yield values;
     }
   }
@@ -134,24 +142,33 @@ async function* rejectRows(
   figures: MutableFigures,
 ): AsyncGenerator<ParquetRow, void, undefined> {
   for await (const batch of readBatches(join(folder, partitionFiles(partition).rejects))) {
-    const names = ["id", "source", "stage", "reason", "value", "text"];
-    const vectors = names.map((name) => batch.getChild(name));
+    const names = ["id", "source", "stage", "reason", "value"];
+    const vectors = names.map((name) => [name, batch.getChild(name)] as const);
+    const textAt = textsOf(batch);
     for (let row = 0; row < batch.numRows; row++) {
-      const values = Object.fromEntries(names.map((name, i) => [name, (vectors[i]?.get(row) ?? null) as ParquetValue]));
+      const values: Record<string, ParquetValue> = { text: textAt(row) };
+      for (const [name, vector] of vectors) values[name] = (vector?.get(row) ?? null) as ParquetValue;
       yield values;
     }
   }
   for await (const { batch, removed } of decidedBatches(folder, partition, revisions)) {
     const get = (name: string, row: number): ParquetValue => childValue(batch, name, row);
+    const textAt = textsOf(batch);
     for (const { row, stage, reason, value, partner, partnerCorpus, jaccard } of removed) {
       const counts = (figures.rejected[stage] ??= {});
       counts[reason] = (counts[reason] ?? 0) + 1;
-      const text = get("text", row);
+      const text = textAt(row);
       const id = get("id", row);
       const source = get("source", row);
       yield { id, source, stage, reason, value, partnerId: partner, partnerCorpus, jaccard, text };
     }
   }
+}
+
+/** Texts of a batch as views of its bytes. */
+function textsOf(batch: RecordBatch): (row: number) => Uint8Array {
+  const { values, offsets } = utf8Column(batch, "text", "documents");
+  return (row) => values.subarray(offsets[row], offsets[row + 1]);
 }
 
 function childValue(batch: RecordBatch, name: string, row: number): ParquetValue {
