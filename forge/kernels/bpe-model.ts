@@ -27,7 +27,7 @@ export interface BpeAddedToken {
 /** In `byteIds`: the byte has no token and is left out of the ids, as Hugging Face tokenizers does. */
 export const noToken = 0xffffffff;
 
-/** A byte-level BPE tokenizer, ready to encode. Ids are below 2²¹. */
+/** A byte-level BPE tokenizer, ready to encode. Ids are below 2²¹ − 1. */
 export interface BpeModel {
   /** Highest id + 1, special and added tokens included. */
   readonly vocabularySize: number;
@@ -83,7 +83,7 @@ function isVocabulary(value: unknown): boolean {
 }
 
 /** Ids must fit the packed tables of the encoders. */
-const maxVocabularySize = 2 ** 21;
+const maxVocabularySize = 2 ** 21 - 1;
 
 /**
  * Reads a `tokenizer.json`.
@@ -175,7 +175,7 @@ function readVocabulary(
   const entries = [...Object.entries(vocabulary), ...added.map(({ content, id }) => [content, id] as const)];
   const highest = entries.reduce((most, [, id]) => Math.max(most, id), -1);
   if (highest >= maxVocabularySize)
-    throw fail("tokenizer-unsupported", `has the id ${highest}; 2²¹ − 1 is the highest`);
+    throw fail("tokenizer-unsupported", `has the id ${highest}; 2²¹ − 2 is the highest`);
   const tokens = Array.from({ length: highest + 1 }, (): Uint8Array | undefined => undefined);
   const encoder = new TextEncoder();
   for (const [content, id] of Object.entries(vocabulary))

@@ -3,7 +3,7 @@
  *
  * Each encoder has an instance of its own (12 MB of tables and remembered pre-tokens for GPT-2): the module's state is one
  * model, and encoders of several models live side by side. Memory does not grow with the number of batches: texts pass in
- * pieces of about a megabyte, only a longer single text takes more.
+ * pieces of 128 KB, only a longer single text takes more.
  */
 import { EnvironmentError } from "../base/errors.ts";
 import { bpeClass, bpeClassTable } from "./bpe-classes.ts";
@@ -19,18 +19,21 @@ type Numeric = (...values: readonly number[]) => number;
 
 interface BpeExports extends KernelExports {
   readonly loadMerges: Numeric;
-  readonly setBpeModel: Numeric;
+  readonly setRemembered: Numeric;
   readonly setBpeClasses: Numeric;
   readonly setBpeAddedTokens: Numeric;
   readonly isSurelyNormal: Numeric;
   readonly encodeTexts: Numeric;
 }
 
-/** Texts of a piece together have this many bytes, unless one alone has more. */
-const pieceBytes = 1 << 20;
-/** Remembered pre-tokens: slots of 32 bytes, and slots of 64. */
+/** What the kernel takes for the id of a byte without a token. */
+const absent = 2 ** 21 - 1;
+/** Texts of a piece together have this many bytes, unless one alone has more: they and their ids stay in the cache. */
+const pieceBytes = 1 << 17;
+/** Remembered pre-tokens: slots of 32 bytes; a pool of long ones, and places that point into it. */
 const smallSlots = 1 << 18;
-const largeSlots = 1 << 15;
+const places = 1 << 16;
+const poolBytes = 1 << 22;
 
 /**
  * Makes the fast encoder; undefined where it cannot run, or for the few models that it leaves to the plain one: those
@@ -50,9 +53,8 @@ export function createWasmBpeEncoder(model: BpeModel): BpeEncoder | undefined {
   placeClasses(instance, kernels, model);
   if (findsRaw || findsNormalized) placeAddedTokens(instance, kernels, findsRaw ? raw : normalized);
 
-  let ids = new Uint32Array(1 << 16);
-  /** Encodes texts [from, to) to `ids` from `count` on; returns the new count. */
-  const encodePiece = (piece: TextColumn, count: number, tokenOffsets: Int32Array, from: number): number => {
+  /** Encodes texts [from, from + piece.length) to `ids` from `count` on. */
+  const encodePiece = (piece: TextColumn, made: MadeIds, tokenOffsets: Int32Array, from: number): void => {
     instance.beginBatch();
     const { values, offsets, length, bytes } = instance.placeColumn(piece);
     const out = instance.allocate(4 * bytes);
@@ -64,15 +66,8 @@ export function createWasmBpeEncoder(model: BpeModel): BpeEncoder | undefined {
     }
     const buffer = instance.memory().buffer;
     const ends = new Int32Array(buffer, outOffsets, length + 1);
-    for (let i = 1; i <= length; i++) tokenOffsets[from + i] = count + (ends[i] as number);
-    const made = ends[length] as number;
-    if (count + made > ids.length) {
-      const grown = new Uint32Array(2 * (count + made));
-      grown.set(ids.subarray(0, count));
-      ids = grown;
-    }
-    ids.set(new Uint32Array(buffer, out, made), count);
-    return count + made;
+    for (let i = 1; i <= length; i++) tokenOffsets[from + i] = made.count + (ends[i] as number);
+    made.append(new Uint32Array(buffer, out, ends[length]), bytes);
   };
 
   return {
@@ -80,18 +75,50 @@ export function createWasmBpeEncoder(model: BpeModel): BpeEncoder | undefined {
     encode(column: TextColumn): TokenColumn {
       const { offsets, length } = column;
       const tokenOffsets = new Int32Array(length + 1);
-      let count = 0;
+      const made = new MadeIds((offsets[length] ?? 0) - (offsets[0] ?? 0));
       for (let from = 0; from < length;) {
         let to = from + 1;
         while (to < length && (offsets[to + 1] as number) - (offsets[from] as number) <= pieceBytes) to++;
         const piece = { values: column.values, offsets: offsets.subarray(from, to + 1), length: to - from };
-        count = encodePiece(normalizePiece(instance, kernels, model, piece), count, tokenOffsets, from);
+        encodePiece(normalizePiece(instance, kernels, model, piece), made, tokenOffsets, from);
         from = to;
       }
-      return { ids: ids.slice(0, count), offsets: tokenOffsets };
+      return { ids: made.take(), offsets: tokenOffsets };
     },
     decode: (tokenIds) => decodeBpe(model, tokenIds),
   };
+}
+
+/** Ids so far, in an array as long as they will probably be: touching fresh memory costs more than encoding. */
+class MadeIds {
+  count = 0;
+  private ids = new Uint32Array(0);
+  private bytes = 0;
+  private readonly allBytes: number;
+
+  constructor(allBytes: number) {
+    this.allBytes = allBytes;
+  }
+
+  /** Takes over the ids of as many bytes. */
+  append(ids: Uint32Array, bytes: number): void {
+    this.bytes += bytes;
+    const needed = this.count + ids.length;
+    if (needed > this.ids.length) {
+      const expected = Math.ceil(1.1 * needed * (this.allBytes / Math.max(this.bytes, 1)));
+      const grown = new Uint32Array(Math.max(expected, needed));
+      grown.set(this.ids.subarray(0, this.count));
+      this.ids = grown;
+    }
+    this.ids.set(ids, this.count);
+    this.count = needed;
+  }
+
+  /** The ids, in a copy where the array is much too long. */
+  take(): Uint32Array {
+    const { ids, count } = this;
+    return 1.2 * count < ids.length ? ids.slice(0, count) : ids.subarray(0, count);
+  }
 }
 
 /** The texts in the tokenizer's normal form; the column itself where all surely are. */
@@ -129,17 +156,19 @@ function normalizePiece(
 
 function placeModel(instance: KernelInstance, kernels: BpeExports, model: BpeModel): void {
   const count = model.merges.length / 3;
-  let slots = 1024;
-  while (slots < 2 * count + 1) slots *= 2;
-  const ids = instance.placePersistent(model.byteIds);
-  const initial = instance.allocatePersistent(4 * 65536);
-  const table = instance.allocatePersistent(8 * slots);
-  const made = instance.allocatePersistent(4 * count);
   const small = instance.allocatePersistent(32 * smallSlots);
-  const large = instance.allocatePersistent(64 * largeSlots);
-  instance.beginBatch();
-  kernels.loadMerges(instance.place(model.merges), count, ids, initial, table, slots, made);
-  kernels.setBpeModel(ids, initial, table, slots, made, small, smallSlots, large, largeSlots);
+  const placeTable = instance.allocatePersistent(4 * places);
+  const pool = instance.allocatePersistent(poolBytes);
+  kernels.setRemembered(small, smallSlots, placeTable, places, pool, poolBytes);
+  const ids = instance.placePersistent(model.byteIds.map((id) => Math.min(id, absent)));
+  const initial = instance.allocatePersistent(4 * 65536);
+  const merges = instance.placePersistent(model.merges);
+  // Four pairs to a bucket.
+  let buckets = 1024;
+  while (3.4 * buckets < count) buckets *= 2;
+  while (kernels.loadMerges(merges, count, ids, initial, instance.allocatePersistent(16 * buckets), buckets) === 0) {
+    buckets *= 2;
+  }
 }
 
 /** Bit of a class: normalisation might change this character or its neighbours. */

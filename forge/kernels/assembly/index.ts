@@ -13,8 +13,10 @@ export {
   jsonRecordCount,
   scanJsonLines,
 } from "./jsonl";
-export { loadMerges, setBpeModel } from "./bpe";
-export { encodeTexts, isSurelyNormal, setBpeAddedTokens, setBpeClasses } from "./bpe-split";
+export { isSurelyNormal, setBpeClasses } from "./bpe-characters";
+export { loadMerges } from "./bpe-pairs";
+export { setRemembered } from "./bpe-remembered";
+export { encodeTexts, setBpeAddedTokens } from "./bpe-split";
 export { beginCounting, countPreTokens } from "./bpe-count";
 export { beginMerges, mergePair, nextPair } from "./bpe-train";
 export { segmentWords } from "./words";

@@ -5,7 +5,7 @@
  *
  * Both are bump allocators. `allocatePersistent` empties the arena, so tables are loaded between batches. `resetArena`
  * begins a batch. Memory grows only when a batch needs more than any before it, never with the number of batches.
- * Every block is aligned to 16 bytes and followed by 64 bytes of padding, so that a wide load or store that begins
+ * Every block is aligned to 128 bytes, two lines of the cache, and followed by 64 bytes of padding, so that a wide load or store that begins
  * inside a block stays inside memory and never reaches a neighbour's bytes.
  *
  * To add a kernel: write `assembly/NAME.ts` with functions over pointers and lengths, re-export what the host calls from
@@ -17,7 +17,7 @@
 const padding: usize = 64;
 const pageSize: usize = 65536;
 
-let persistentEnd: usize = (__heap_base + 15) & ~15;
+let persistentEnd: usize = (__heap_base + 127) & ~127;
 let arenaStart: usize = persistentEnd;
 let arenaEnd: usize = persistentEnd;
 
@@ -47,7 +47,7 @@ export function allocate(size: usize): usize {
 
 /** End of a block of `size` at `block`, with its padding, once memory reaches that far; 0 when it cannot. */
 function reserve(block: usize, size: usize): usize {
-  const end: u64 = ((block as u64) + (size as u64) + (padding as u64) + 15) & ~15;
+  const end: u64 = ((block as u64) + (size as u64) + (padding as u64) + 127) & ~127;
   if (end > 0xffff0000) return 0;
   const have = (memory.size() as u64) << 16;
   if (end > have) {
