@@ -196,7 +196,7 @@ const reasonNames: Readonly<Record<number, "url" | "exact" | "normalForm" | "nea
 
 /** Ids of the rows' partners; neighbours in keep order are read together. */
 async function partnerIds(documents: ColumnFile, keptBy: Uint32Array): Promise<Uint8Array> {
-  const pageRows = 256;
+  const pageRows = 16;
   const total = documents.length("copies");
   const ids = new Uint8Array(keptBy.length * idBytes);
   let page: Uint8Array = new Uint8Array();
