@@ -176,7 +176,9 @@ export interface DuplicateCluster {
 
 /** A sample of duplicates, each with the document that it was removed for. */
 export async function sampleClusters(folder: string, options: SampleOptions): Promise<readonly DuplicateCluster[]> {
-  const removed = await sampleRows(folder, "rejects", (row) => row["partnerId"] !== null, options);
+  // Of copies of another corpus' documents the kept one does not lie here.
+  const isCopy = (row: CorpusRow): boolean => row["partnerId"] !== null && (row["partnerCorpus"] ?? null) === null;
+  const removed = await sampleRows(folder, "rejects", isCopy, options);
   const kept = await findRows(folder, "documents", new Set(removed.map((row) => String(row["partnerId"]))));
   return kept.map((one) => ({ kept: one, removed: removed.filter((row) => row["partnerId"] === one["id"]) }));
 }

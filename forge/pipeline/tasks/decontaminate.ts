@@ -178,7 +178,10 @@ async function* hitsOfPartitions(folder: string, partitions: number): AsyncGener
     const hits = await readHits(join(folder, partitionFiles(partition).contaminationHits));
     if (hits.texts.length === 0) continue;
     const decisions = await readDecisions(join(folder, workFolder, decisionsPath(partition)));
-    yield { hits, cluster: (row) => decisions.partner(row) ?? decisions.id(row) };
+    // Ids are unique in one corpus only: a copy of another corpus' document stands for itself here.
+    const keptHere = (row: number): string | undefined =>
+      decisions.partnerCorpus(row) === undefined ? decisions.partner(row) : undefined;
+    yield { hits, cluster: (row) => keptHere(row) ?? decisions.id(row) };
   }
 }
 
