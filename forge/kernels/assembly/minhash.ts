@@ -42,6 +42,18 @@ function mix(x: u64): u64 {
   return x ^ (x >> 32);
 }
 
+/** A bit for each space among 64 bytes. */
+// @ts-ignore: decorator
+@inline
+function spacesAt(p: usize): u64 {
+  const space = i8x16.splat(0x20);
+  const a = i8x16.bitmask(i8x16.eq(v128.load(p), space)) as u64;
+  const b = i8x16.bitmask(i8x16.eq(v128.load(p, 16), space)) as u64;
+  const c = i8x16.bitmask(i8x16.eq(v128.load(p, 32), space)) as u64;
+  const d = i8x16.bitmask(i8x16.eq(v128.load(p, 48), space)) as u64;
+  return a | (b << 16) | (c << 32) | (d << 48);
+}
+
 /**
  * n-gram hashes of a normal form that ends at `end` (64 bits each, in order); returns where they end.
  *
@@ -55,19 +67,20 @@ function shinglesOf(p: usize, end: usize, words: i32, window: usize, power: u64,
   let slot = window;
   let missing = words;
   let sum: u64 = 0;
+  // Spaces come 64 bytes at a time, so that finding a word need not wait for the one before.
+  let block = p;
+  let spaces = spacesAt(block);
   while (p < end) {
-    if (load<u8>(p) == 0x20) {
-      p++;
-      continue;
+    while (spaces == 0) {
+      block += 64;
+      spaces = spacesAt(block);
     }
     const start = p;
-    let spaces = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(0x20))) as u32;
-    while (spaces == 0) {
-      p += 16;
-      spaces = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(0x20))) as u32;
-    }
-    p += ctz(spaces) as usize;
-    const word = hashWord(start, p - start);
+    const stop = block + (ctz(spaces) as usize);
+    spaces &= spaces - 1;
+    p = stop + 1;
+    if (stop == start) continue;
+    const word = hashWord(start, stop - start);
     if (missing == 0) sum -= load<u64>(slot) * power;
     else missing--;
     store<u64>(slot, word);
@@ -78,7 +91,6 @@ function shinglesOf(p: usize, end: usize, words: i32, window: usize, power: u64,
       store<u64>(target, mix(sum));
       target += 8;
     }
-    p++;
   }
   return target;
 }
