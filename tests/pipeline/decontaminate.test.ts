@@ -292,6 +292,31 @@ describe("decontamination that cuts", () => {
   });
 });
 
+describe("decontamination behind the removal of repeated lines", () => {
+  it("cuts in the text that the lines left, and finds nothing in lines that are gone", async () => {
+    const banner = `The banner of a site: ${short}`;
+    const pages = ["one", "two", "three", "four"].map((name) => `${banner}\n${body(`page ${name}`, 150)}`);
+    pages[2] += `\n${question}`;
+    await writeFiles(root, {
+      "pages/a.jsonl": pages.map((text, i) => JSON.stringify({ text, url: `${i}` })).join("\n"),
+    });
+    const behind = {
+      ...config({ action: "cut" }),
+      sources: config().sources.map((one) => ({ ...one, path: "pages" })),
+    };
+    const lines = { maxDocuments: 2, minLineCharacters: 10, minDocumentCharacters: 10, keepFirst: false };
+    const out = join(work, "behind");
+    const manifest = await build({ ...behind, dedup: { ...behind.dedup, lines } }, out);
+    const texts = (await rowsOf(out, "documents")).map((row) => [row["url"], row["text"]]);
+    const bodies = pages.map((text) => text.slice(banner.length + 1));
+    bodies[2] = bodies[2]?.slice(0, -(question.length + 1)).slice(0, -199) ?? "";
+    expect(Object.fromEntries(texts)).toEqual(Object.fromEntries(bodies.entries()));
+    expect((await findings(out, manifest)).map(({ example, outcome, text }) => [example, outcome, text])).toEqual([
+      ["7", "cut", question],
+    ]);
+  });
+});
+
 describe("decontamination that is killed", () => {
   it("ends in the same bytes, whichever of its stages was cut short", { timeout: 120_000 }, async () => {
     const whole = join(work, "whole");
