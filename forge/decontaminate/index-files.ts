@@ -8,13 +8,21 @@
  * the whole hash decides: nothing is missed, and nothing mistaken while 64 bits tell n-grams apart.
  */
 import { join } from "node:path";
-import { columnsInMemory, writeColumns, writeFileAtomic, type FileDigest } from "../base/index.ts";
+import {
+  columnsInMemory,
+  growingUint32,
+  lowerBound,
+  sortRows,
+  writeColumns,
+  writeFileAtomic,
+  type FileDigest,
+} from "../base/index.ts";
 import { NgramIndex, type ShingleSequences } from "../kernels/index.ts";
 import { collectGrams, type GramOptions, type GramTables } from "./build.ts";
 import type { GramHash } from "./cover.ts";
 import { exampleParts, type ContaminationKernels, type EvaluationExample, type ExamplePart } from "./types.ts";
 
-const gramsKind = "contamination-grams-1";
+const gramsKind = "contamination-grams-2";
 const gramsPath = "decontaminate/grams.col";
 
 function tablePath(table: number): string {
@@ -44,7 +52,7 @@ export async function writeContaminationIndex(
 ): Promise<WrittenIndex> {
   const grams = await collectGrams(examples, kernels, options);
   const files: (FileDigest & { path: string })[] = [];
-  const tables = planTables(grams).map(fillTable);
+  const tables = [grams.hashes.subarray(0, 2 * grams.ngrams), grams.wholeEnds].map(fillTable);
   for (const [i, { index }] of tables.entries()) {
     const path = tablePath(i);
     files.push({ path, ...(await writeFileAtomic(join(folder, path), new Uint8Array(index.shared))) });
@@ -64,9 +72,9 @@ export async function writeContaminationIndex(
     exampleIdOffsets: ids.offsets,
     lengths: Uint32Array.of(options.ngram, options.minWords),
     ...Object.fromEntries(
-      tables.flatMap(({ offsets, candidates }, i) => [
-        [`offsets-${i}`, offsets],
-        [`candidates-${i}`, candidates],
+      tables.flatMap(({ items, entries }, i) => [
+        [`items-${i}`, items],
+        [`entries-${i}`, entries],
       ]),
     ),
   });
@@ -103,8 +111,8 @@ export interface ContaminationIndex {
 export interface GramTable {
   /** Undefined when it has no entry. */
   readonly index: NgramIndex | undefined;
-  /** Grams that an item of the index may stand for. */
-  candidates(item: number): Uint32Array;
+  /** Visits each gram that an item of the index may stand for. */
+  candidates(item: number, visit: (gram: number) => void): void;
 }
 
 /**
@@ -127,24 +135,27 @@ export async function openContaminationIndex(
   const unitGrams = columns.u32("unitGrams");
   const exampleSet = columns.u32("exampleSet");
   const exampleWords = columns.u32("exampleWords");
-  const table = async (i: number): Promise<GramTable> => {
-    const offsets = columns.u32(`offsets-${i}`);
-    const candidates = columns.u32(`candidates-${i}`);
-    return {
-      index: candidates.length === 0 ? undefined : NgramIndex.open(await shared(tablePath(i))),
-      candidates: (item) => candidates.subarray(offsets[item], offsets[item + 1]),
-    };
-  };
   const grams = postingOffsets.length - 1;
   const ngrams = grams - wholeWords.length;
+  const table = async (i: number, firstGram: number, length: number): Promise<GramTable> => {
+    const items = columns.u32(`items-${i}`);
+    const entries = columns.u32(`entries-${i}`);
+    return {
+      index: length === 0 ? undefined : NgramIndex.open(await shared(tablePath(i))),
+      candidates(item, visit) {
+        visit(firstGram + item);
+        for (let at = lowerBound(items, item); items[at] === item; at++) visit(firstGram + (entries[at] as number));
+      },
+    };
+  };
   return {
     ngrams,
     grams,
     short,
     words: (gram) => (gram < ngrams ? ngram : (wholeWords[gram - ngrams] as number)),
     equals: (gram, { low, high }) => hashes[2 * gram] === low && hashes[2 * gram + 1] === high,
-    ngramTable: await table(0),
-    endTable: await table(1),
+    ngramTable: await table(0, 0, ngrams),
+    endTable: await table(1, ngrams, wholeWords.length),
     units: (gram) => postings.subarray(postingOffsets[gram], postingOffsets[gram + 1]),
     unitCount: unitPart.length,
     unit: (unit) => ({
@@ -161,45 +172,36 @@ export async function openContaminationIndex(
   };
 }
 
-/** What one table holds: the hash of each entry and the gram that it stands for. */
-interface TableEntries {
-  readonly hashes: Uint32Array;
-  readonly grams: Uint32Array;
-}
-
-function planTables({ hashes, ngrams, wholeEnds }: GramTables): readonly [TableEntries, TableEntries] {
-  return [
-    { hashes: hashes.subarray(0, 2 * ngrams), grams: Uint32Array.from({ length: ngrams }, (_, gram) => gram) },
-    { hashes: wholeEnds, grams: Uint32Array.from({ length: wholeEnds.length / 2 }, (_, i) => ngrams + i) },
-  ];
-}
-
-/** An `NgramIndex` of the entries, and the grams that each of its items may stand for. */
-function fillTable({ hashes, grams }: TableEntries): {
+/**
+ * An `NgramIndex` whose item `i` is entry `i`, and the entries that it mistakes for an earlier one or that are equal to
+ * it: `entries[k]` answers as `items[k]`, ascending.
+ */
+function fillTable(hashes: Uint32Array): {
   readonly index: NgramIndex;
-  readonly offsets: Uint32Array;
-  readonly candidates: Uint32Array;
+  readonly items: Uint32Array;
+  readonly entries: Uint32Array;
 } {
-  const count = grams.length;
+  const count = hashes.length / 2;
   const index = NgramIndex.create(Math.max(1, count));
   const each = Int32Array.from({ length: count + 1 }, (_, i) => i);
   index.add({ hashes, offsets: each }, each);
-  const items = new Uint32Array(count);
-  const offsets = new Uint32Array(count + 1);
+  const items = growingUint32();
+  const entries = growingUint32();
   eachBlock(count, (from, to) => {
     const found = index.lookup({ hashes, offsets: each.subarray(from, to + 1) } satisfies ShingleSequences);
-    for (const [i, text] of found.texts.entries()) items[from + text] = found.items[i] as number;
+    for (const [i, text] of found.texts.entries()) {
+      if (found.items[i] === from + text) continue;
+      items.push(found.items[i] as number);
+      entries.push(from + text);
+    }
   });
-  for (const item of items) offsets[item + 1] = (offsets[item + 1] as number) + 1;
-  for (let i = 0; i < count; i++) offsets[i + 1] = (offsets[i + 1] as number) + (offsets[i] as number);
-  const next = offsets.slice(0, count);
-  const candidates = new Uint32Array(count);
-  for (const [i, item] of items.entries()) {
-    const at = next[item] as number;
-    candidates[at] = grams[i] as number;
-    next[item] = at + 1;
-  }
-  return { index, offsets, candidates };
+  const [own, others] = [items.finish(), entries.finish()];
+  const order = sortRows([own, others]);
+  return {
+    index,
+    items: own.map((_, i) => own[order[i] as number] as number),
+    entries: others.map((_, i) => others[order[i] as number] as number),
+  };
 }
 
 function eachBlock(count: number, visit: (from: number, to: number) => void): void {

@@ -26,9 +26,9 @@ function addNgramHits(sequences: ShingleSequences, index: ContaminationIndex, hi
     const position = found.positions[i] as number;
     const at = 2 * ((ngrams.offsets[text] as number) + position);
     const hash = { low: ngrams.hashes[at] as number, high: ngrams.hashes[at + 1] as number };
-    for (const gram of ngramTable.candidates(found.items[i] as number)) {
+    ngramTable.candidates(found.items[i] as number, (gram) => {
       if (index.equals(gram, hash)) hits.add(text, position, gram);
-    }
+    });
   }
 }
 
@@ -39,13 +39,13 @@ function addWholeHits({ hashes, offsets }: ShingleSequences, index: Contaminatio
   const found = endTable.index.lookup({ hashes, offsets });
   for (const [i, text] of found.texts.entries()) {
     const end = (found.positions[i] as number) + short;
-    for (const gram of endTable.candidates(found.items[i] as number)) {
+    endTable.candidates(found.items[i] as number, (gram) => {
       const words = index.words(gram);
       const start = end - words;
-      if (start < 0) continue;
+      if (start < 0) return;
       const hash = coverHash(hashes, (offsets[text] as number) + start, words, short);
       if (index.equals(gram, hash)) hits.add(text, start, gram);
-    }
+    });
   }
 }
 

@@ -42,6 +42,7 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
   const partitions = inputs.splits.map((_, partition) => partition);
   const indexInput: EvaluationIndexInput = {
     config: { sets: sets.map(({ name, fields }) => ({ name, fields })), ngram, minWords },
+    preparation: { repair: config.repair, redact: config.redact },
     files: inputs.evaluation,
     root: inputs.root,
   };

@@ -292,6 +292,26 @@ describe("decontamination that cuts", () => {
   });
 });
 
+it("finds an example whose addresses are placeholders in the documents, and whose characters were repaired", async () => {
+  const text = `${words(8, "letter").join(" ")} jane.roe@university.edu ${words(8, "letter 2").join(" ")}`;
+  const shy = text.replace(" ", " \u00ad\u200b").replace("ee", "e\u00ade");
+  await writeFiles(root, {
+    "letters/a.jsonl": JSON.stringify({ text: `${body("letter")} ${text} ${body("letter 2")}` }),
+    "letters.jsonl": JSON.stringify({ text: shy }),
+  });
+  const letters = config({
+    action: "report",
+    sets: [{ name: "letters", path: "letters.jsonl", fields: { question: "text" } }],
+  });
+  const out = join(work, "letters");
+  const manifest = await build(
+    { ...letters, sources: config().sources.map((one) => ({ ...one, path: "letters" })) },
+    out,
+  );
+  const [found] = await findings(out, manifest);
+  expect(found).toMatchObject({ share: 1, text: expect.stringContaining("email@example.com") as string });
+});
+
 describe("decontamination behind the removal of repeated lines", () => {
   it("cuts in the text that the lines left, and finds nothing in lines that are gone", async () => {
     const banner = `The banner of a site: ${short}`;

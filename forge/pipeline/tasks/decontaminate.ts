@@ -40,13 +40,16 @@ import { writeParquet, type ParquetColumn, type ParquetRow } from "../../shard/i
 import { readBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { contaminatedExamplesPath, partitionFiles, workFolder, type Revision } from "../layout.ts";
-import { readExamples, type EvaluationFile } from "./evaluation.ts";
+import { asDocuments, readExamples, type EvaluationFile } from "./evaluation.ts";
 import { decidedBatches, type DecidedBatch } from "./kept.ts";
+import type { TextPreparation } from "./reading.ts";
 
 export interface EvaluationIndexInput {
   readonly config: Pick<DecontaminateConfig, "ngram" | "minWords"> & {
     readonly sets: readonly Pick<EvaluationSet, "name" | "fields">[];
   };
+  /** What was done to documents is done to examples. */
+  readonly preparation: TextPreparation;
   readonly files: readonly EvaluationFile[];
   /** Absolute; decides no byte of the output. */
   readonly root: string;
@@ -97,13 +100,15 @@ export interface MarkFigures {
 }
 
 export async function indexEvaluationSets(input: EvaluationIndexInput, context: TaskContext): Promise<TaskOutcome> {
-  const { config, files, root } = input;
+  const { config, preparation, files, root } = input;
   const { sets, ngram, minWords } = config;
-  const written = await writeContaminationIndex(readExamples(sets, files, root), join(context.folder, workFolder), {
+  const kernels = await loadKernels();
+  const examples = asDocuments(readExamples(sets, files, root), preparation, kernels);
+  const written = await writeContaminationIndex(examples, join(context.folder, workFolder), {
     ngram,
     minWords,
     sets: sets.length,
-    kernels: await loadKernels(),
+    kernels,
   });
   const figures: IndexFigures = {
     ngrams: written.ngrams,

@@ -1,8 +1,13 @@
-/** Reads evaluation sets: records of JSON Lines and Parquet files to examples with their texts. */
+/**
+ * Reads evaluation sets: records of JSON Lines and Parquet files to examples with their texts, repaired and redacted as
+ * documents are. A question with an e-mail address would not be found among documents whose addresses are placeholders.
+ */
 import type { EvaluationSet } from "../../../schemas/config/decontaminate.ts";
 import { DataError } from "../../base/index.ts";
 import type { EvaluationExample } from "../../decontaminate/index.ts";
+import type { TextColumn, TextKernels } from "../../kernels/index.ts";
 import { readObjects } from "../../read/index.ts";
+import { prepareTexts, type TextPreparation } from "./reading.ts";
 
 /** A file of an evaluation set. */
 export interface EvaluationFile {
@@ -10,6 +15,37 @@ export interface EvaluationFile {
   readonly set: number;
   readonly uri: string;
   readonly sha256: string;
+}
+
+/** Examples whose texts are repaired at a time. */
+const batchLength = 512;
+
+/** Examples with their texts as the same texts would stand in a document. */
+export async function* asDocuments(
+  examples: AsyncIterable<EvaluationExample>,
+  preparation: TextPreparation,
+  kernels: TextKernels,
+): AsyncGenerator<EvaluationExample, void, undefined> {
+  const convert = (batch: readonly EvaluationExample[]): readonly EvaluationExample[] => {
+    const texts = batch.flatMap(({ question, answer, passage }) => [...question, ...answer, ...passage]);
+    const done = textsOf(prepareTexts(columnOf(texts), preparation, kernels).text);
+    let next = 0;
+    const take = ({ length }: readonly string[]): readonly string[] => done.slice(next, (next += length));
+    return batch.map((example) => ({
+      ...example,
+      question: take(example.question),
+      answer: take(example.answer),
+      passage: take(example.passage),
+    }));
+  };
+  let batch: EvaluationExample[] = [];
+  for await (const example of examples) {
+    batch.push(example);
+    if (batch.length < batchLength) continue;
+    yield* convert(batch);
+    batch = [];
+  }
+  yield* convert(batch);
 }
 
 /**
@@ -91,4 +127,16 @@ function textsIn(
     { file: uri, row, column: field },
     { hint: `Name the field inside it: ${field}.${Object.keys(value)[0] ?? "text"}` },
   );
+}
+
+function columnOf(texts: readonly string[]): TextColumn {
+  const parts = texts.map((text) => Buffer.from(text, "utf8"));
+  const offsets = new Int32Array(texts.length + 1);
+  for (const [i, part] of parts.entries()) offsets[i + 1] = (offsets[i] as number) + part.length;
+  return { values: new Uint8Array(Buffer.concat(parts)), offsets, length: texts.length };
+}
+
+function textsOf({ values, offsets, length }: TextColumn): string[] {
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  return Array.from({ length }, (_, i) => bytes.toString("utf8", offsets[i], offsets[i + 1]));
 }

@@ -83,10 +83,13 @@ interface Extracted {
   readonly counts: object;
 }
 
+/** What is done to the texts of documents, and so to what they are compared with. */
+export type TextPreparation = Pick<ReadingInput, "repair" | "redact">;
+
 /** Repairs, then redacts. Every byte that comes or goes is counted, under the step's name. */
-function prepareTexts(
+export function prepareTexts(
   original: Utf8Column,
-  { repair, redact }: ReadingInput,
+  { repair, redact }: TextPreparation,
   kernels: TextKernels,
 ): { readonly text: Utf8Column; readonly counts: ReadingCounts } {
   const repaired = repairTexts(original, repair, kernels);
