@@ -10,6 +10,8 @@ import { KernelInstance } from "../../forge/kernels/instance.ts";
 const firstGuarded = 16;
 const padding = 64;
 const guard = 0xc5;
+/** Larger blocks, of trainers, begin with garbage only: filling them would take most of the time. */
+const mostGarbage = 1 << 20;
 
 interface Watched {
   readonly blocks: { readonly start: number; readonly bytes: number }[];
@@ -30,7 +32,7 @@ export function watchInstances(): void {
     const pointer = allocate.call(this, bytes);
     const memory = this.memory();
     garbage = (garbage + 0x35) & 0xff;
-    memory.fill(garbage, pointer, pointer + bytes);
+    memory.fill(garbage, pointer, pointer + Math.min(bytes, mostGarbage));
     memory.fill(guard, pointer + bytes + firstGuarded, pointer + bytes + padding);
     stateOf(this).blocks.push({ start: pointer, bytes });
     return pointer;

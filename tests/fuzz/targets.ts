@@ -231,6 +231,7 @@ async function c4Target(columns: (random: Random) => Options): Promise<Target> {
       policy: random.below(2) === 0,
       loremIpsum: random.below(2) === 0,
       curlyBracket: random.below(2) === 0,
+      fineweb: random.below(2) === 0,
     }),
     check(texts, chosen) {
       const column = columnOf(texts, chosen);
@@ -247,6 +248,9 @@ async function c4Target(columns: (random: Random) => Options): Promise<Target> {
         return { ...edit, text: { values: values.subarray(0, offsets[length]), offsets, length } };
       };
       assertSame(cut(ours), cut(twin), "edit");
+      const choice = chosen["fineweb"] === true ? "fineweb" : "all";
+      const [measured, plainly] = [fast.measureC4(column, rules, choice), plain.measureC4(column, rules, choice)];
+      assertSame({ ...measured, edit: cut(measured.edit) }, { ...plainly, edit: cut(plainly.edit) }, "counts and edit");
     },
   };
 }

@@ -152,13 +152,14 @@ export function compareStatistics(
     }
     const reason =
       edit.loremIpsum[document] === 1 ? "lorem_ipsum" : edit.curlyBracket[document] === 1 ? "curly_bracket" : null;
-    values += 3;
+    values += 2;
     if (reason !== c4.reason)
       misses.push({ document, what: "c4 reason", ours: String(reason), theirs: String(c4.reason) });
     if (edit.keptLines[document] !== c4.kept) {
       misses.push({ document, what: "c4 lines", ours: String(edit.keptLines[document]), theirs: String(c4.kept) });
     }
     if (c4.text === null) continue;
+    values++;
     const text = textAt(edit.text, document);
     if (text !== c4.text) misses.push({ document, what: "c4 text", ...firstDifference(text, c4.text) });
     sentences.values++;
