@@ -34,7 +34,9 @@ const smallMember = 1 << 22;
 /** Decompressed bytes, likewise: a few KB may hold gigabytes. */
 const smallContent = 1 << 26;
 const firstWindow = 1 << 17;
-const outputChunk = 1 << 17;
+/** What a decoder allocates for its output: as much as the member before needed, for most are alike. */
+const smallestOutput = 1 << 14;
+const largestOutput = 1 << 18;
 const carefulChunk = 1 << 12;
 const headerLength = 10;
 const trailerLength = 8;
@@ -50,17 +52,19 @@ export async function* readMembers(
   isAnchor: IsAnchor,
 ): AsyncGenerator<MemberChunk | MemberDamage, void, undefined> {
   await using input = new Window(source, start);
+  let likelyBytes = smallestOutput;
   let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, isAnchor);
   while (at !== undefined && at < source.size) {
     const member: number = at;
     try {
       const content = await contentStart(input, member);
-      const small = await inflateSmall(input, content);
+      const small = await inflateSmall(input, content, likelyBytes);
       if (small instanceof DamagedStream) {
         // In small steps, for what stands before the damage.
         at = yield* streamMember(source, input, member, content, carefulChunk);
       } else if (small !== undefined) {
         await checkTrailer(input, small.end, crc32(small.bytes), small.bytes.length);
+        likelyBytes = small.bytes.length;
         yield { member, first: true, bytes: small.bytes };
         at = small.end + trailerLength;
       } else at = yield* streamMember(source, input, member, content, 1 << 20);
@@ -106,11 +110,15 @@ interface Inflated {
 }
 
 /** Undefined when the member is too large for that; what is wrong, when it is damaged. */
-async function inflateSmall(input: Window, content: number): Promise<Inflated | DamagedStream | undefined> {
+async function inflateSmall(
+  input: Window,
+  content: number,
+  likelyBytes: number,
+): Promise<Inflated | DamagedStream | undefined> {
   for (let window = firstWindow; window <= smallMember; window *= 4) {
     const compressed = await input.from(content, window);
     try {
-      const { buffer, engine } = inflateInfo(compressed);
+      const { buffer, engine } = inflateInfo(compressed, likelyBytes);
       return { bytes: buffer, end: content + engine.bytesWritten };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -123,8 +131,9 @@ async function inflateSmall(input: Window, content: number): Promise<Inflated | 
 }
 
 /** With `info` zlib also tells how many bytes it took; the types do not know that. */
-function inflateInfo(compressed: Uint8Array): { readonly buffer: Buffer; readonly engine: Zlib } {
-  const options = { chunkSize: outputChunk, maxOutputLength: smallContent, info: true };
+function inflateInfo(compressed: Uint8Array, likelyBytes: number): { readonly buffer: Buffer; readonly engine: Zlib } {
+  const chunkSize = Math.min(largestOutput, Math.max(smallestOutput, likelyBytes));
+  const options = { chunkSize, maxOutputLength: smallContent, info: true };
   return inflateRawSync(compressed, options) as unknown as { readonly buffer: Buffer; readonly engine: Zlib };
 }
 
@@ -152,7 +161,7 @@ async function* streamMember(
 }
 
 async function checkTrailer(input: Window, end: number, checksum: number, length: number): Promise<void> {
-  const trailer = Buffer.from(await input.from(end, trailerLength)).subarray(0, trailerLength);
+  const trailer = (await input.from(end, trailerLength)).subarray(0, trailerLength);
   if (trailer.length < trailerLength) throw truncated();
   if (trailer.readUInt32LE(0) !== checksum || trailer.readUInt32LE(4) !== length % 2 ** 32) {
     throw corrupt("the checksum is wrong");

@@ -93,7 +93,9 @@ function decodeBlock(input: Uint8Array, output: Uint8Array, length: number): num
     const token = input[at++] as number;
     const literals = extended(token >> 4);
     if (at + literals > input.length || end + literals > output.length) throw new Error("the LZ4 block is damaged");
-    output.set(input.subarray(at, at + literals), end);
+    // Most runs are short, and a copy by hand is faster than making a view.
+    if (literals < 32) for (let i = 0; i < literals; i++) output[end + i] = input[at + i] as number;
+    else output.set(input.subarray(at, at + literals), end);
     at += literals;
     end += literals;
     if (at === input.length) return end;
@@ -102,8 +104,8 @@ function decodeBlock(input: Uint8Array, output: Uint8Array, length: number): num
     at += 2;
     const match = extended(token & 15) + 4;
     if (distance === 0 || distance > end || end + match > output.length) throw new Error("the LZ4 block is damaged");
-    if (distance >= match) output.copyWithin(end, end - distance, end - distance + match);
-    // A match that overlaps itself repeats what it has just written.
+    if (match >= 32 && distance >= match) output.copyWithin(end, end - distance, end - distance + match);
+    // A match that overlaps itself repeats what it has just written, so bytes go one by one.
     else for (let i = 0; i < match; i++) output[end + i] = output[end - distance + i] as number;
     end += match;
   }

@@ -1,5 +1,5 @@
 /**
- * Parquet to documents, row group by row group. hyparquet decodes; node:zlib and lz4.ts decompress.
+ * Parquet to documents, a few rows of a row group at a time. hyparquet decodes; node:zlib and lz4.ts decompress.
  *
  * Texts stay bytes from page to batch. A document's id is made of its row in the file, so it does not depend on how
  * the file is split; rewriting the file with other row groups keeps it, too.
@@ -41,15 +41,21 @@ export async function* readParquet(context: PartContext, collect: Collector): As
     const rowEnd = rowStart + Number(group.num_rows);
     const byteOffset = startOf(group);
     if (byteOffset >= part.start && byteOffset < part.end) {
-      try {
-        const rows = await parquetReadObjects({ file, metadata, columns, compressors, parsers, rowStart, rowEnd });
-        for (const [i, row] of rows.entries()) takeRow(context, collect, row, rowStart + i, byteOffset);
-      } catch (error) {
-        if (error instanceof ForgeError) throw error;
-        const message = `row group ${index} (rows ${rowStart} to ${rowEnd - 1}) cannot be read: ${reasonOf(error)}`;
-        collect.quarantine(quarantineEntry(part.uri, "damaged-data", message, { row: rowStart, byteOffset }));
+      const held = holdSlices(file);
+      const step = rowsAtOnce(group, columns);
+      for (let from = rowStart; from < rowEnd; from += step) {
+        const range = { rowStart: from, rowEnd: Math.min(rowEnd, from + step) };
+        try {
+          const rows = await parquetReadObjects({ file: held, metadata, columns, compressors, parsers, ...range });
+          for (const [i, row] of rows.entries()) takeRow(context, collect, row, from + i, byteOffset);
+        } catch (error) {
+          if (error instanceof ForgeError) throw error;
+          const rows = `rows ${from} to ${range.rowEnd - 1}`;
+          const message = `${rows} of row group ${index} cannot be read: ${reasonOf(error)}`;
+          collect.quarantine(quarantineEntry(part.uri, "damaged-data", message, { row: from, byteOffset }));
+        }
+        yield;
       }
-      yield;
     }
     rowStart = rowEnd;
   }
@@ -78,6 +84,32 @@ export async function* readParquetObjects(
     }
     rowStart = rowEnd;
   }
+}
+
+/** Decoded bytes that are held at once: row groups of some writers take gigabytes. */
+const decodedBytes = 1 << 24;
+
+/** Rows of a group that decode to about so many bytes. */
+function rowsAtOnce(group: RowGroup, columns: readonly string[]): number {
+  const rows = Number(group.num_rows);
+  const bytes = group.columns
+    .filter(({ meta_data: chunk }) => columns.includes(chunk?.path_in_schema[0] ?? ""))
+    .reduce((sum, { meta_data: chunk }) => sum + Number(chunk?.total_uncompressed_size ?? 0n), 0);
+  return Math.max(1, Math.ceil(rows / Math.ceil((bytes + 1) / decodedBytes)));
+}
+
+/** Keeps a row group's compressed columns while its rows are decoded a few at a time. */
+function holdSlices(file: AsyncBuffer): AsyncBuffer {
+  const slices = new Map<string, Promise<ArrayBuffer>>();
+  return {
+    byteLength: file.byteLength,
+    async slice(start, end) {
+      const key = `${start}-${end}`;
+      const slice = slices.get(key) ?? Promise.resolve(file.slice(start, end));
+      slices.set(key, slice);
+      return await slice;
+    },
+  };
 }
 
 /** Where a file can be cut, and whether it has the text column. */

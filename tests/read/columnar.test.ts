@@ -94,6 +94,17 @@ describe("Parquet and Arrow", () => {
     ]);
   });
 
+  it("read a row group that is larger than what is decoded at once, row by row the same", async () => {
+    const texts = Array.from({ length: 500 }, (_, i) => (i % 99 === 7 ? null : `${i} ${"x".repeat(80_000 + i)}`));
+    await using folder = await folderOf({
+      "a.parquet": await parquetOf({ text: texts, url: texts.map((_, i) => `u${i}`) }),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    expect(documents.map(({ text }) => text)).toEqual(texts.filter((text) => text !== null));
+    expect(documents.map(({ url }) => url)).toEqual(texts.flatMap((text, i) => (text === null ? [] : [`u${i}`])));
+    expect(quarantined.map(({ row }) => row)).toEqual([7, 106, 205, 304, 403]);
+  });
+
   it("stand beside other formats under one glob", async () => {
     await using folder = await folderOf({
       "a.parquet": await parquetFile(["from Parquet"]),
