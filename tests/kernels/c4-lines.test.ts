@@ -191,10 +191,9 @@ describe("C4's line rules through WebAssembly", () => {
   it("edit texts of more than a megabyte, and what stands around them", () => {
     // One word of a million letters: the plain twin is slow on many words.
     const long = `Some words. ${"x".repeat(1_100_000)} And no more.\nAnother line stands here.`;
-    const column = columnOf(["Before it.", long, "After it is a line.", `${long} {`, ""]);
-    for (const lineRules of [rules, { ...rules, maxWordLength: null }]) {
-      expect(wasm.measureC4(column, lineRules)).toEqual(reference.measureC4(column, lineRules));
-    }
+    const column = columnOf(["Before it.", long, "After it is a line.", ""]);
+    const lineRules = { ...rules, maxWordLength: null };
+    expect(wasm.measureC4(column, lineRules)).toEqual(reference.measureC4(column, lineRules));
   });
 
   it.skipIf(documents === undefined)(

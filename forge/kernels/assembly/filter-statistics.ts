@@ -17,9 +17,11 @@ import {
   loremIpsum,
   sentences,
 } from "./c4-lines";
+import { countDuplicates } from "./filter-duplicates";
+import { beginNGrams, joinWords } from "./filter-joined";
 import { countLines } from "./filter-lines";
-import { countNGrams, joinWords } from "./filter-ngrams";
 import { beginCounts, put } from "./filter-text";
+import { countTop } from "./filter-top";
 import { blockSetBytes, cutWords } from "./filter-words";
 
 /** Names in `filter-types.ts`. */
@@ -50,7 +52,7 @@ function layOut(buffer: usize, longest: usize): usize {
   joined = words + longest * 20 + 128;
   counters = joined + longest + 128;
   table = counters + min(slots * 8, 1 << 21);
-  return table + slots * 48;
+  return table + slots * 16;
 }
 
 // @ts-ignore: decorator
@@ -83,8 +85,8 @@ export function filterStatistics(
  *
  * @param output room for all texts
  * @param outputOffsets `length + 1` offsets of edited texts
- * @param findings 32-bit figures, arrays of `length` entries: changed, sentences, lorem ipsum, curly bracket, kept lines,
- *   dropped lines
+ * @param findings 32-bit figures, arrays of `length` entries: changed, sentences, lorem ipsum, curly bracket, kept
+ *   lines, dropped lines
  */
 export function editC4Lines(
   values: usize,
@@ -149,7 +151,9 @@ function measureText(start: usize, end: usize, nGrams: bool): void {
   const found = cutWords(start, end, sets, starts, ends);
   if (!nGrams) return;
   put(6, joinWords(start, found, starts, ends, words, joined, characters == ((end - start) as u32)));
-  countNGrams(counters, table);
+  beginNGrams(counters, table);
+  countTop();
+  countDuplicates();
 }
 
 function edit(start: usize, end: usize, row: i32, length: i32, outputOffsets: usize, findings: usize): void {

@@ -1,8 +1,8 @@
 /**
  * What the filters' kernels share: classes of code points, white space, line separators, and where counts go.
  *
- * Classes are those of `filter-classes.ts`. A sequence that is not whole counts as U+FFFD, so nothing is read outside of
- * the text.
+ * Classes are those of `filter-classes.ts`. A sequence that is not whole counts as U+FFFD, so nothing is read
+ * outside of the text.
  */
 
 export const symbol: u32 = 0;

@@ -2,9 +2,9 @@
  * Cuts words for the filters' statistics, 64 bytes at a time.
  *
  * Each block becomes bit sets, one bit a byte: letters, numbers, bytes of words, symbols. ASCII is classified in
- * vectors, other characters are looked up one by one and mark all of their bytes. Shifts and masks then find where words
- * begin and end, and where `'` or `.` join two letters; counts are population counts. So nothing branches on where a word
- * ends, which a scalar loop mispredicts once a word.
+ * vectors, other characters are looked up one by one and mark all of their bytes. Shifts and masks then find where
+ * words begin and end, and where `'` or `.` join two letters; counts are population counts. So nothing branches on
+ * where a word ends, which a scalar loop mispredicts once a word.
  */
 import {
   classAt,
@@ -86,10 +86,13 @@ export function cutWords(start: usize, end: usize, sets: usize, starts: usize, e
     const block = sets + i * blockSetBytes;
     const letters = load<u64>(block, letterSet);
     const numbers = load<u64>(block, numberSet);
-    const betweenLetters = ((letters << 1) | letterBefore) & ((letters >> 1) | (load<u64>(block, blockSetBytes + letterSet) << 63));
-    const betweenNumbers = ((numbers << 1) | numberBefore) & ((numbers >> 1) | (load<u64>(block, blockSetBytes + numberSet) << 63));
+    const followingLetters = load<u64>(block, blockSetBytes + letterSet) << 63;
+    const followingNumbers = load<u64>(block, blockSetBytes + numberSet) << 63;
+    const betweenLetters = ((letters << 1) | letterBefore) & ((letters >> 1) | followingLetters);
+    const betweenNumbers = ((numbers << 1) | numberBefore) & ((numbers >> 1) | followingNumbers);
     const joined =
-      (load<u64>(block, joinerSet) & (betweenLetters | betweenNumbers)) | (load<u64>(block, numberJoinerSet) & betweenNumbers);
+      (load<u64>(block, joinerSet) & (betweenLetters | betweenNumbers)) |
+      (load<u64>(block, numberJoinerSet) & betweenNumbers);
     const runs = load<u64>(block, runSet) | joined;
     const singles = load<u64>(block, singleSet) & ~joined;
     const singleStarts = load<u64>(block, singleStartSet) & ~joined;

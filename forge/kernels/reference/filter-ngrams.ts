@@ -1,4 +1,4 @@
-/** Plain twin of assembly/filter-ngrams.ts: every n-gram of words goes through a table, once for each n. */
+/** Plain twin of assembly/filter-top.ts and filter-duplicates.ts: every n-gram of words goes through a table, once for each n. */
 import type { FilterStatisticName } from "../filter-types.ts";
 import type { Counts } from "./filter-lines.ts";
 import { baseA, baseB } from "./filter-text.ts";

@@ -1,0 +1,189 @@
+/**
+ * Words of a text for n-grams: joined, hashed, and where each begins; with the tables that count n-grams exactly.
+ *
+ * Buffers are used again: once words are joined, their bounds give way to lists of candidates.
+ */
+import { countCharacters } from "./filter-text";
+
+export const base: u64 = 0x9e3779b97f4a7c15;
+export const spread: u64 = 0xd6e8feb86659fd93;
+export const third: u64 = 0xa0761d6478bd642f;
+const fourth: u64 = 0xe7037ed1a0b428db;
+
+/** 48 bytes of ones, then 48 of zeros: what stands n bytes before the zeros keeps n bytes. */
+const keep: usize = memory.data<u8>([
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+]);
+
+/** Hash of each word; the words joined, and where each begins in them. */
+export let hashes: usize = 0;
+export let joined: usize = 0;
+let positions: usize = 0;
+export let words: usize = 0;
+export let isAscii: bool = false;
+
+/** Room for a u32 of each word, twice, and for a u64 of each. */
+export let firstList: usize = 0;
+export let secondList: usize = 0;
+export let states: usize = 0;
+
+/** Counters of sieves; the exact table. */
+export let counters: usize = 0;
+export let table: usize = 0;
+let tableMask: usize = 0;
+let tableShift: u64 = 0;
+
+/**
+ * Joins and hashes the words of a text; returns the stop words that occur.
+ *
+ * @param wordBuffer room for 20 bytes a word, and 64 more
+ * @param textBuffer room for the text, and 32 bytes more
+ */
+export function joinWords(
+  start: usize,
+  count: i32,
+  starts: usize,
+  ends: usize,
+  wordBuffer: usize,
+  textBuffer: usize,
+  ascii: bool,
+): u32 {
+  words = count as usize;
+  isAscii = ascii;
+  hashes = wordBuffer;
+  states = hashes + (words << 3) + 32;
+  positions = states + (words << 3);
+  joined = textBuffer;
+  firstList = starts;
+  secondList = ends;
+  let to = joined;
+  let stops: u32 = 0;
+  for (let i: usize = 0; i < words; i++) {
+    const from = load<u32>(starts + (i << 2)) as usize;
+    const bytes = (load<u32>(ends + (i << 2)) as usize) - from;
+    store<u32>(positions + (i << 2), (to - joined) as u32);
+    const first = v128.load(start + from);
+    v128.store(to, first);
+    let low: u64;
+    let high: u64;
+    if (bytes <= 16) {
+      const kept = v128.and(first, v128.load(keep + 48 - bytes));
+      low = i64x2.extract_lane(kept, 0);
+      high = i64x2.extract_lane(kept, 1);
+    } else {
+      low = i64x2.extract_lane(first, 0);
+      high = i64x2.extract_lane(first, 1);
+      for (let at: usize = 16; at < bytes; at += 16) {
+        const next = v128.load(start + from + at);
+        v128.store(to + at, next);
+        const kept = bytes - at < 16 ? v128.and(next, v128.load(keep + 48 - (bytes - at))) : next;
+        low = (low ^ (low >> 29)) * third + (i64x2.extract_lane(kept, 0) as u64);
+        high = (high ^ (high >> 31)) * base + (i64x2.extract_lane(kept, 1) as u64);
+      }
+    }
+    const mixed = (low + (bytes as u64)) * base + rotl(high * spread, 32);
+    store<u64>(hashes + (i << 3), (mixed ^ (mixed >> 32)) * third);
+    to += bytes;
+    if (bytes <= 4) stops |= stopWord(low as u32);
+  }
+  store<u32>(positions + (words << 2), (to - joined) as u32);
+  // What is read behind the last word is no word.
+  store<u64>(to, 0);
+  store<u64>(to, 0, 8);
+  for (let i: usize = 0; i < 4; i++) store<u64>(hashes + ((words + i) << 3), 0);
+  return popcnt(stops);
+}
+
+/** One bit for each of the, be, to, of, and, that, have, with; other bytes of the word are 0. */
+// @ts-ignore: decorator
+@inline
+function stopWord(word: u32): u32 {
+  return (
+    (word == 0x656874 ? 1 : 0) |
+    (word == 0x6562 ? 2 : 0) |
+    (word == 0x6f74 ? 4 : 0) |
+    (word == 0x666f ? 8 : 0) |
+    (word == 0x646e61 ? 16 : 0) |
+    (word == 0x74616874 ? 32 : 0) |
+    (word == 0x65766168 ? 64 : 0) |
+    (word == 0x68746977 ? 128 : 0)
+  );
+}
+
+/** Sets the buffers in which the words joined last are counted. */
+export function beginNGrams(counterBuffer: usize, tableBuffer: usize): void {
+  counters = counterBuffer;
+  table = tableBuffer;
+}
+
+/** A sieve has two to four slots a word, as long as a cache holds them. */
+export const maxCounters: usize = 1 << 19;
+/** Where a word begins in the joined words. */
+// @ts-ignore: decorator
+@inline
+export function positionOf(word: usize): u32 {
+  return load<u32>(positions + (word << 2));
+}
+
+/** The first 48 bytes are hashed without a branch: their products do not wait for each other. */
+export function hashBytes(start: usize, bytes: usize): u64 {
+  let one: u64 = (bytes as u64) * third;
+  let two: u64 = base;
+  let at = start;
+  let rest = bytes;
+  for (; rest > 48; rest -= 16) {
+    one = rotl((one ^ load<u64>(at)) * base, 29);
+    two = rotl((two ^ load<u64>(at, 8)) * spread, 31);
+    at += 16;
+  }
+  const mask = keep + 48 - rest;
+  const first = v128.and(v128.load(at), v128.load(mask));
+  const second = v128.and(v128.load(at, 16), v128.load(mask, 16));
+  const last = v128.and(v128.load(at, 32), v128.load(mask, 32));
+  one = (one ^ (i64x2.extract_lane(first, 0) as u64)) * base;
+  two = (two ^ (i64x2.extract_lane(first, 1) as u64)) * spread;
+  const three = ((i64x2.extract_lane(second, 0) as u64) + third) * third;
+  const four = ((i64x2.extract_lane(second, 1) as u64) + spread) * base;
+  const five = ((i64x2.extract_lane(last, 0) as u64) + base) * spread;
+  const six = ((i64x2.extract_lane(last, 1) as u64) + base) * third;
+  const hash = (one ^ rotl(two, 32)) + (three ^ rotl(four, 32)) * fourth + rotl(five ^ rotl(six, 32), 17) * spread;
+  return (hash ^ (hash >> 29)) * third;
+}
+
+export function charactersOf(from: usize, to: usize): u32 {
+  const start = positionOf(from);
+  const end = positionOf(to);
+  return isAscii ? end - start : countCharacters(joined + (start as usize), joined + (end as usize));
+}
+
+/** Makes room for so many hashes, at most half full. An empty slot is 0. Returns the slots. */
+export function beginTable(entries: usize): usize {
+  let size: usize = 8;
+  let bits: u64 = 3;
+  while (size < entries * 2) {
+    size <<= 1;
+    bits++;
+  }
+  tableMask = size - 1;
+  tableShift = 64 - bits;
+  memory.fill(table, 0, size << 3);
+  return size;
+}
+
+/** Slot where a hash is or would be put. */
+// @ts-ignore: decorator
+@inline
+export function slotOf(hash: u64): usize {
+  const key = hash == 0 ? spread : hash;
+  let slot = ((key * spread) >> tableShift) as usize;
+  while (true) {
+    const there = load<u64>(table + (slot << 3));
+    if (there == 0 || there == key) return slot;
+    slot = (slot + 1) & tableMask;
+  }
+}
