@@ -23,7 +23,7 @@ import {
   type DedupTask,
   type DedupTaskResult,
 } from "./types.ts";
-import { inputPath, outputPath } from "./work.ts";
+import { inputPath, mergeOptions, outputPath } from "./work.ts";
 import { verifiedKind } from "./verify.ts";
 
 export const fateKind = "dedup-fates-1";
@@ -46,7 +46,7 @@ export async function choose(task: DedupTask, context: DedupContext): Promise<De
   const rest = task.inputs
     .slice(1 + partitions.length)
     .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
-  const removed = await removeNear(config.near ? rest.slice(1) : [], total, existing, signal);
+  const removed = await removeNear(config.near ? rest.slice(1) : [], total, existing, context);
   for (const [index, document] of removed.documents.entries()) {
     const partner = removed.partners[index] as number;
     clusterSize[partner] = (clusterSize[partner] as number) + (clusterSize[document] as number);
@@ -96,7 +96,7 @@ async function removeNear(
   verified: readonly string[],
   total: number,
   existing: number,
-  signal: AbortSignal | undefined,
+  context: DedupContext,
 ): Promise<RemovedDocuments> {
   const slotOf = new Uint32Array(total).fill(noDocument);
   const documents = growingUint32();
@@ -106,7 +106,7 @@ async function removeNear(
   const halves = new Uint32Array(float.buffer);
   let jaccardBest = 0;
   // By the later document, so that every earlier one is decided when it is asked.
-  for await (const { columns, order } of mergeRuns(verified, verifiedKind, "pairs", { signal })) {
+  for await (const { columns, order } of mergeRuns(verified, verifiedKind, "pairs", mergeOptions(context))) {
     const [later, earlier, low, high] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
     for (const at of order) {
       const document = later[at] as number;

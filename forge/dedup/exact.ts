@@ -18,7 +18,7 @@ import {
 } from "../base/index.ts";
 import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./keys.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, outputPath } from "./work.ts";
+import { inputPath, mergeOptions, outputPath } from "./work.ts";
 
 export const survivorKind = "dedup-survivors-1";
 export const documentKind = "dedup-documents-2";
@@ -42,13 +42,13 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
     context,
   );
 
-  const rankOf = await rankDocuments(keyPaths, starts, total, signal);
+  const rankOf = await rankDocuments(keyPaths, starts, total, context);
   const existing = sizes.reduce((sum, size, i) => sum + (partitions[i]?.existing === undefined ? 0 : size), 0);
   // For each rank the rank that it copies (its own when kept), and why.
   const original = Uint32Array.from({ length: total }, (_, rank) => rank);
   const reason = new Uint8Array(total);
   for (const relation of copyRelations(config)) {
-    await removeCopies(relation, { keyPaths, starts, rankOf, original, reason, existing, signal });
+    await removeCopies(relation, { keyPaths, starts, rankOf, original, reason, existing }, context);
   }
 
   const denseOf = new Uint32Array(total).fill(noDocument);
@@ -72,7 +72,7 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
 
   const outputs = [
     await writeColumns(outputPath(task, 0, context), documentKind, {
-      id: { type: "u8", length: survivors * idBytes, chunks: survivingIds(keyPaths, denseOf, signal) },
+      id: { type: "u8", length: survivors * idBytes, chunks: survivingIds(keyPaths, denseOf, context) },
       copies,
       existing: existingBounds(partitions, sizes),
     }),
@@ -112,9 +112,9 @@ async function lengthOf(path: string): Promise<number> {
   return file.length("id") / idBytes;
 }
 
-async function refuseRepeatedIds(paths: readonly string[], { signal }: DedupContext): Promise<void> {
+async function refuseRepeatedIds(paths: readonly string[], context: DedupContext): Promise<void> {
   let last: readonly number[] = [];
-  for await (const { columns, order } of mergeRuns(paths, keyKind, "id", { signal })) {
+  for await (const { columns, order } of mergeRuns(paths, keyKind, "id", mergeOptions(context))) {
     for (const row of order) {
       const id = columns.slice(0, 4).map((column) => column[row] as number);
       if (id.every((word, i) => word === last[i])) {
@@ -133,11 +133,11 @@ async function rankDocuments(
   paths: readonly string[],
   starts: readonly number[],
   total: number,
-  signal: AbortSignal | undefined,
+  context: DedupContext,
 ): Promise<Uint32Array> {
   const rankOf = new Uint32Array(total);
   let rank = 0;
-  for await (const { columns, file, order } of mergeRuns(paths, keyKind, "keep", { signal })) {
+  for await (const { columns, file, order } of mergeRuns(paths, keyKind, "keep", mergeOptions(context))) {
     const rows = columns.at(-1) as Uint32Array;
     for (const at of order) rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] = rank++;
   }
@@ -152,12 +152,11 @@ interface Copies {
   readonly reason: Uint8Array;
   /** Ranks below it belong to an existing corpus: never removed. */
   readonly existing: number;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** Of all documents with one key that are left, the first in keep order stays. */
-async function removeCopies(relation: CopyRelation, all: Copies): Promise<void> {
-  const { keyPaths, starts, rankOf, original, reason, existing, signal } = all;
+async function removeCopies(relation: CopyRelation, all: Copies, context: DedupContext): Promise<void> {
+  const { keyPaths, starts, rankOf, original, reason, existing } = all;
   // A group may go on in the next block.
   let ranks = growingUint32();
   let last: readonly number[] = [];
@@ -172,7 +171,7 @@ async function removeCopies(relation: CopyRelation, all: Copies): Promise<void> 
       reason[rank] = reasonCode[relation];
     }
   };
-  for await (const { columns, file, order } of mergeRuns(keyPaths, keyKind, relation, { signal })) {
+  for await (const { columns, file, order } of mergeRuns(keyPaths, keyKind, relation, mergeOptions(context))) {
     const [w0, w1, w2, w3, rows] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
     for (const at of order) {
       const rank = rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] as number;
@@ -192,10 +191,10 @@ async function removeCopies(relation: CopyRelation, all: Copies): Promise<void> 
 async function* survivingIds(
   paths: readonly string[],
   denseOf: Uint32Array,
-  signal: AbortSignal | undefined,
+  context: DedupContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let rank = 0;
-  for await (const block of mergeRuns(paths, keyKind, "keep", { signal })) yield idsOf(block);
+  for await (const block of mergeRuns(paths, keyKind, "keep", mergeOptions(context))) yield idsOf(block);
 
   function idsOf({ columns, order }: SortedBlock): Uint8Array {
     const words = columns.slice(-5, -1);

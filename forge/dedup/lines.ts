@@ -21,7 +21,7 @@ import { appendKeyWords, pickTexts } from "./documents.ts";
 import { survivorKind } from "./exact.ts";
 import { spill } from "./spill.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, outputPath, partitionOf } from "./work.ts";
+import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 /** Section `lines`: key (four words), dense id, row, line. */
 export const lineKind = "dedup-lines-1";
@@ -69,7 +69,6 @@ export async function hashLines(task: DedupTask, context: DedupContext): Promise
  * order stays. Memory: one block of lines.
  */
 export async function findRepeatedLines(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { signal } = context;
   const { maxDocuments, keepFirst } = lineConfig(context);
   const paths = task.inputs.map((_, i) => inputPath(task, i, context));
   const counts = { distinctRepeated: 0, lines: 0 };
@@ -81,7 +80,7 @@ export async function findRepeatedLines(task: DedupTask, context: DedupContext):
   let last: readonly (number | undefined)[] = [];
   let lastDocument = noDocument;
   let seen = 0;
-  for await (const { columns, file, order } of mergeRuns(paths, lineKind, "lines", { signal })) {
+  for await (const { columns, file, order } of mergeRuns(paths, lineKind, "lines", mergeOptions(context))) {
     const [w0, w1, w2, w3, dense, row, line] = columns;
     for (const at of order) {
       if (last[0] !== w0?.[at] || last[1] !== w1?.[at] || last[2] !== w2?.[at] || last[3] !== w3?.[at]) {
@@ -124,7 +123,7 @@ export async function findRepeatedLines(task: DedupTask, context: DedupContext):
     lines = growingUint32();
     partition++;
   };
-  for await (const { columns, order } of mergeRuns([allPath], repeatedKind, "repeated", { signal })) {
+  for await (const { columns, order } of mergeRuns([allPath], repeatedKind, "repeated", mergeOptions(context))) {
     const [of, row, line] = columns as [Uint32Array, Uint32Array, Uint32Array];
     for (const at of order) {
       while (partition < (of[at] as number)) await close();

@@ -19,7 +19,7 @@ import { signExisting } from "./existing.ts";
 import { bandSection, signatureKind } from "./keys.ts";
 import { runRows, spill, type Spill } from "./spill.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, outputPath, partitionOf } from "./work.ts";
+import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 /** Sections `pairs` (first, second in keep order) and `unresolved` (dense id). */
 export const pairKind = "dedup-pairs-2";
@@ -69,8 +69,7 @@ export async function sign(task: DedupTask, context: DedupContext): Promise<Dedu
  * Documents of an existing corpus are not compared with each other: both stay.
  */
 export async function match(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { config, signal } = context;
-  const { leaders, maxPairsPerBand } = config;
+  const { leaders, maxPairsPerBand } = context.config;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const existing = (await documents.u32("existing")).at(-1) ?? 0;
   const signatures = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
@@ -83,9 +82,12 @@ export async function match(task: DedupTask, context: DedupContext): Promise<Ded
   let size = 0;
   let bucketHigh = 0;
   let bucketLow = 0;
-  for await (const { columns, order } of mergeRuns(signatures, signatureKind, bandSection(task.part ?? 0), {
-    signal,
-  })) {
+  for await (const { columns, order } of mergeRuns(
+    signatures,
+    signatureKind,
+    bandSection(task.part ?? 0),
+    mergeOptions(context),
+  )) {
     const [high, low, dense] = columns as [Uint32Array, Uint32Array, Uint32Array];
     for (const at of order) {
       const document = dense[at] as number;
@@ -120,7 +122,7 @@ export async function match(task: DedupTask, context: DedupContext): Promise<Ded
  * partition the group of its documents. Memory: 4 bytes and a bit for each document.
  */
 export async function unite(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { partitions, config, signal } = context;
+  const { partitions, config } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const total = documents.length("copies");
   const survivors = partitions.map((_, i) => inputPath(task, i + 1, context));
@@ -128,7 +130,7 @@ export async function unite(task: DedupTask, context: DedupContext): Promise<Ded
     .slice(1 + partitions.length)
     .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
   const groups = verificationGroups(partitions.length, config);
-  const parent = await uniteComponents(bands, total, signal);
+  const parent = await uniteComponents(bands, total, context);
 
   // Groups of whole components: their pairs, distinct and ascending.
   const outputs = [await writeUnresolved(task, context, bands, total)];
@@ -143,7 +145,7 @@ export async function unite(task: DedupTask, context: DedupContext): Promise<Ded
     }
     let lastFirst = noDocument;
     let lastSecond = noDocument;
-    for await (const { columns, order } of mergeRuns(bands, pairKind, "pairs", { signal })) {
+    for await (const { columns, order } of mergeRuns(bands, pairKind, "pairs", mergeOptions(context))) {
       const [first, second] = columns as [Uint32Array, Uint32Array];
       for (const at of order) {
         // Alike documents share many bands.
@@ -205,7 +207,7 @@ async function writeUnresolved(
   total: number,
 ): Promise<DedupTaskResult["outputs"][number]> {
   const unresolved = new Uint8Array(Math.ceil(total / 8));
-  for await (const { columns } of mergeRuns(bands, pairKind, "unresolved", { signal: context.signal })) {
+  for await (const { columns } of mergeRuns(bands, pairKind, "unresolved", mergeOptions(context))) {
     for (const document of columns[0] as Uint32Array) {
       unresolved[document >>> 3] = (unresolved[document >>> 3] as number) | (1 << (document & 7));
     }
@@ -217,11 +219,7 @@ async function writeUnresolved(
  * Union-find with path halving: for each document the smallest document that it is connected with, `noDocument` for
  * one without a pair.
  */
-async function uniteComponents(
-  bands: readonly string[],
-  total: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint32Array> {
+async function uniteComponents(bands: readonly string[], total: number, context: DedupContext): Promise<Uint32Array> {
   const parent = new Uint32Array(total).fill(noDocument);
   const find = (document: number): number => {
     let root = document;
@@ -231,7 +229,7 @@ async function uniteComponents(
     }
     return root;
   };
-  for await (const { columns } of mergeRuns(bands, pairKind, "pairs", { signal })) {
+  for await (const { columns } of mergeRuns(bands, pairKind, "pairs", mergeOptions(context))) {
     const [first, second] = columns as [Uint32Array, Uint32Array];
     for (let pair = 0; pair < first.length; pair++) {
       const one = first[pair] as number;

@@ -80,6 +80,8 @@ export interface DedupContext {
   readonly kernels: DedupKernels;
   /** In the order in which they were planned. */
   readonly partitions: readonly DedupPartition[];
+  /** How much a task holds at a time: rows of a merge, n-grams of a block of documents. Never changes a result. */
+  readonly blocks?: { readonly rows?: number; readonly shingles?: number };
   readonly signal?: AbortSignal;
 }
 

@@ -22,7 +22,7 @@ import { survivorKind } from "./exact.ts";
 import { groupKind, pairKind, survivingRows, verificationGroups } from "./near.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import type { ShingleSets } from "../kernels/index.ts";
-import { inputPath, outputPath, partitionOf } from "./work.ts";
+import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 export const shingleKind = "dedup-shingles-2";
 /** Section `pairs`: second, first, and the Jaccard as the two words of a 64-bit float. */
@@ -91,12 +91,16 @@ export async function gather(task: DedupTask, context: DedupContext): Promise<De
 
 /** True Jaccard of one group of candidate pairs; pairs at or above the threshold are written. */
 export async function verify(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { signal } = context;
   const files = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
-  const group = await openGroup(files, task.part ?? 0);
+  const group = await openGroup(files, task.part ?? 0, context.blocks?.shingles ?? blockShingles);
   const counts = { pairs: 0, verified: 0 };
   await using runs = await createRunFile(outputPath(task, 0, context), verifiedKind);
-  for await (const { columns, order } of mergeRuns([inputPath(task, 0, context)], pairKind, "pairs", { signal })) {
+  for await (const { columns, order } of mergeRuns(
+    [inputPath(task, 0, context)],
+    pairKind,
+    "pairs",
+    mergeOptions(context),
+  )) {
     const [first, second] = columns as [Uint32Array, Uint32Array];
     const sorted = { first: order.map((at) => first[at] as number), second: order.map((at) => second[at] as number) };
     counts.pairs += order.length;
@@ -122,7 +126,7 @@ interface Group {
   readonly blocks: Uint32Array;
 }
 
-async function openGroup(paths: readonly string[], group: number): Promise<Group> {
+async function openGroup(paths: readonly string[], group: number, shinglesPerBlock: number): Promise<Group> {
   const files: { path: string; dense: Uint32Array; offsets: Uint32Array }[] = [];
   for (const path of paths) {
     await using file = await openColumns(path, shingleKind);
@@ -145,7 +149,7 @@ async function openGroup(paths: readonly string[], group: number): Promise<Group
   blocks.push(0);
   let filled = 0;
   for (const at of sortRows([dense])) {
-    if (filled > 0 && filled + (sizes[at] as number) > blockShingles) {
+    if (filled > 0 && filled + (sizes[at] as number) > shinglesPerBlock) {
       blocks.push(dense[at] as number);
       filled = 0;
     }

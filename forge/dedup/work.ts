@@ -20,3 +20,11 @@ export function partitionOf(task: DedupTask, context: DedupContext): DedupPartit
   assert(partition !== undefined, `${task.name} has no partition`);
   return partition;
 }
+
+/** How runs are merged in a task. */
+export function mergeOptions({ blocks, signal }: DedupContext): {
+  blockRows?: number;
+  signal: AbortSignal | undefined;
+} {
+  return { ...(blocks?.rows !== undefined && { blockRows: blocks.rows }), signal };
+}
