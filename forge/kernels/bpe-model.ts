@@ -138,7 +138,9 @@ function makeFail(file: string): Fail {
       code,
       `${file} ${what}`,
       { file },
-      { hint: "Byte-level BPE in Hugging Face's tokenizer.json form is read: GPT-2, GPT-NeoX, BLOOM and their like." },
+      {
+        hint: "Byte-level BPE in Hugging Face's tokenizer.json form is read: GPT-2, GPT-NeoX, BLOOM, StarCoder, GPT-4 (cl100k), Llama-3, Qwen2.",
+      },
     );
 }
 

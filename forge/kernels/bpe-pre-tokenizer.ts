@@ -10,16 +10,32 @@
  *
  * - `gpt2`: contractions, letters, numbers, other, each with one space before; white space (also GPT-NeoX).
  * - `bloom`: everything but white space and some punctuation, with one space before; the rest stays in one piece.
+ * - `cl100k`: GPT-4's and Llama-3's: contractions in any case, letters with any one character before, up to three
+ *   numbers, other with the line breaks after it, white space up to its last line break.
+ * - `qwen2`: `cl100k` with each number alone.
+ * - `gpt2-digits`: each number alone, the rest as `gpt2` does, as if the text ended there (StarCoder).
  */
-export type BpePreTokenizer = "gpt2" | "bloom";
+export type BpePreTokenizer = (typeof preTokenizers)[number];
+
+/** All of them; the place in this list is what the kernel knows them by. */
+export const preTokenizers = ["gpt2", "bloom", "cl100k", "qwen2", "gpt2-digits"] as const;
 
 /** The patterns as files spell them. */
 const patterns: ReadonlyMap<string, BpePreTokenizer> = new Map([
   ["'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", "gpt2"],
   ["'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", "gpt2"],
   ["'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s", "gpt2"],
+  [cl100k("{1,3}"), "cl100k"],
+  [cl100k(""), "qwen2"],
   [" ?[^(\\s|[.,!?…。，、।۔،])]+", "bloom"],
 ]);
+
+function cl100k(numbers: string): string {
+  return (
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" +
+    `${numbers}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
+  );
+}
 
 export interface SplitRule {
   readonly preTokenizer: BpePreTokenizer;
@@ -39,6 +55,10 @@ export function preTokenizerOf(json: unknown): SplitRule | { readonly unsupporte
     return { preTokenizer: "gpt2", addPrefixSpace };
   }
   const [first, second] = steps;
+  if (steps.length === 2 && first?.type === "Digits" && first.individual_digits === true && last.use_regex !== false) {
+    if (addPrefixSpace) return { unsupported: "digits alone together with add_prefix_space" };
+    return { preTokenizer: "gpt2-digits", addPrefixSpace };
+  }
   if (steps.length > 2 || first?.type !== "Split" || second?.use_regex !== false) {
     return { unsupported: `the pre-tokenizer ${steps.map(({ type }) => String(type)).join(" + ")}` };
   }
@@ -61,6 +81,7 @@ interface Step {
   readonly pattern?: { readonly Regex?: unknown };
   readonly behavior?: unknown;
   readonly invert?: unknown;
+  readonly individual_digits?: unknown;
 }
 
 /** Sequences within sequences, as one list of steps. The shape is checked where it is used. */

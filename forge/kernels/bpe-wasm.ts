@@ -8,6 +8,7 @@
 import { EnvironmentError } from "../base/errors.ts";
 import { bpeClass, bpeClassTable } from "./bpe-classes.ts";
 import { noToken, type BpeAddedToken, type BpeModel } from "./bpe-model.ts";
+import { preTokenizers } from "./bpe-pre-tokenizer.ts";
 import type { BpeEncoder, TokenColumn } from "./bpe-types.ts";
 import type { KernelExports, KernelInstance } from "./instance.ts";
 import { ownKernelInstance } from "./own-instance.ts";
@@ -198,7 +199,7 @@ export function placeClasses(
     instance.placePersistent(classes.slice(0, 128)),
     instance.placePersistent(index),
     instance.placePersistent(Buffer.concat(blocks)),
-    model.preTokenizer === "bloom" ? 1 : 0,
+    preTokenizers.indexOf(model.preTokenizer),
   );
 }
 

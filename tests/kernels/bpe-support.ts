@@ -47,10 +47,25 @@ export function mergeNaively(model: BpeModel, piece: Uint8Array): number[] {
 
 const space = "\\p{White_Space}";
 
+function cl100k(numbers: string): RegExp {
+  return new RegExp(
+    `'(?:[sStTmMdDſ]|[rR][eE]|[vV][eE]|[lL][lL])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${numbers}|` +
+      ` ?[^${space}\\p{L}\\p{N}]+[\\r\\n]*|${space}*[\\r\\n]+|${space}+(?!\\P{White_Space})|${space}+`,
+    "gu",
+  );
+}
+
 /** The pre-tokenisers' patterns in JavaScript, with Unicode's white space for `\s`. */
 export const patterns = {
   gpt2: new RegExp(
     `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${space}\\p{L}\\p{N}]+|${space}+(?!\\P{White_Space})|${space}+`,
+    "gu",
+  ),
+  cl100k: cl100k("{1,3}"),
+  qwen2: cl100k(""),
+  // A look-ahead that takes a number for the end of the text.
+  "gpt2-digits": new RegExp(
+    `\\p{N}|'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?[^${space}\\p{L}\\p{N}]+|${space}+(?!(?!\\p{N})\\P{White_Space})|${space}+`,
     "gu",
   ),
   bloom: new RegExp(` ?[^(${space}|.,!?…。，、।۔،)]+`, "gu"),

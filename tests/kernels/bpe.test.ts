@@ -1,18 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBpeEncoder, type BpeModel } from "../../forge/kernels/bpe.ts";
+import { preTokenizers } from "../../forge/kernels/bpe-pre-tokenizer.ts";
 import { splitterOf } from "../../forge/kernels/reference/bpe-split.ts";
 import { columnOf, mergeNaively, modelOf, patterns, smallTokenizerJson, splitByPattern } from "./bpe-support.ts";
 
 /** Characters at which pre-tokenisers turn, all of them older than Unicode 16. */
 const turning = fc.constantFrom(
   ...Array.from("aZé中अ1٣½²!'.,|()[]…。。，、।۔،_-😀\u0301\u200d \t\n\r\v\f\u0085\u00a0\u2003\u3000\ufeff\0"),
-  ..."'s|'t|'re|'ve|'m|'ll|'d|'S| '|  |quick|<|endoftext|>|aaaa| the".split("|"),
+  ..."'s|'t|'re|'ve|'m|'ll|'d|'S|'rE|'Ve|'LL|'ſ| '|  |\r\n|12345|quick|<|endoftext|>|aaaa| the".split("|"),
 );
 const text = fc.array(turning, { maxLength: 40 }).map((parts) => parts.join(""));
 const wildText = fc.oneof(text, fc.string({ unit: "grapheme", maxLength: 60 }));
 
-describe.each(["gpt2", "bloom"] as const)("the %s pre-tokeniser", (kind) => {
+describe.each(preTokenizers)("the %s pre-tokeniser", (kind) => {
   const split = splitterOf(kind);
   const piecesOf = (bytes: Uint8Array): Uint8Array[] => {
     const pieces: Uint8Array[] = [];
@@ -198,8 +199,15 @@ describe("the two encoders", () => {
     ],
   };
   const runsOfSpaces = Array.from({ length: 5 }, (_, i) => ({ id: 900 + i, content: " ".repeat(6 - i) }));
+  const splitBy = (preTokenizer: BpeModel["preTokenizer"]): BpeModel => ({
+    ...modelOf(smallTokenizerJson()),
+    preTokenizer,
+  });
   const models = {
     gpt2: modelOf(smallTokenizerJson()),
+    cl100k: splitBy("cl100k"),
+    qwen2: splitBy("qwen2"),
+    "gpt2-digits": splitBy("gpt2-digits"),
     bloom: modelOf({ ...smallTokenizerJson(), pre_tokenizer: bloom }),
     neox: modelOf({
       ...smallTokenizerJson(),
@@ -251,6 +259,17 @@ describe("reading a tokenizer.json", () => {
     expect(() => modelOf(json)).toThrow(
       expect.objectContaining({ name: "DataError", message: expect.stringContaining(named) as string }),
     );
+  });
+
+  it("knows the patterns of GPT-4, Llama-3 and Qwen2, and digits that stand alone", () => {
+    const pattern = (numbers: string): string =>
+      `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${numbers}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+    const of = (preTokenizer: object) => modelOf({ ...smallTokenizerJson(), pre_tokenizer: preTokenizer }).preTokenizer;
+    expect(of(sequence(pattern("{1,3}")))).toBe("cl100k");
+    expect(of(sequence(pattern("")))).toBe("qwen2");
+    const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+    const digits = { type: "Digits", individual_digits: true };
+    expect(of({ type: "Sequence", pretokenizers: [digits, byteLevel] })).toBe("gpt2-digits");
   });
 
   it("knows BLOOM's pattern", () => {

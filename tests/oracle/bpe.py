@@ -10,6 +10,10 @@ import numpy
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 BLOOM = " ?[^(\\s|[.,!?…。，、।۔،])]+"
+CL100K = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+PATTERNS = {"bloom": BLOOM, "cl100k": CL100K % "{1,3}", "qwen2": CL100K % ""}
 
 
 def write_ids(path, encoded):
@@ -45,14 +49,25 @@ def alphabet():
     return [chr(byte) if byte in visible else chr(next(hidden)) for byte in range(256)]
 
 
-def train(texts, out, vocabulary_size, special_tokens, bloom):
-    tokenizer = Tokenizer(models.BPE())
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not bloom)
-    if bloom:
-        split = pre_tokenizers.Split(Regex(BLOOM), "isolated")
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
-    else:
-        tokenizer.pre_tokenizer = byte_level
+def encode_transformers(tokenizer_path, texts, out):
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=tokenizer_path, split_special_tokens=True)
+    write_ids(out, (tokenizer.encode(text, add_special_tokens=False) for text in texts))
+
+
+def pre_tokenizer_of(kind):
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=kind not in PATTERNS)
+    if kind in PATTERNS:
+        return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERNS[kind]), "isolated"), byte_level])
+    if kind == "gpt2-digits":
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
+    return byte_level
+
+
+def train(texts, out, vocabulary_size, special_tokens, kind):
+    tokenizer = Tokenizer(models.BPE(ignore_merges=kind == "cl100k"))
+    tokenizer.pre_tokenizer = pre_tokenizer_of(kind)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
@@ -89,9 +104,9 @@ def main(mode, *arguments):
         return classes(*arguments)
     if mode == "train":
         texts, out, size, special, kind = arguments
-        return train(load(texts), out, int(size), json.loads(special), kind == "bloom")
+        return train(load(texts), out, int(size), json.loads(special), kind)
     tokenizer, texts, out = arguments
-    return {"tokenizers": encode, "tiktoken": encode_tiktoken}[mode](tokenizer, load(texts), out)
+    return {"tokenizers": encode, "tiktoken": encode_tiktoken, "transformers": encode_transformers}[mode](tokenizer, load(texts), out)
 
 
 def load(path):

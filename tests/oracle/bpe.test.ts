@@ -30,6 +30,8 @@ const nasty: readonly string[] = [
   ...trainingText,
   ..."|a| |  |   |\t|\n|\r\n| \n \n|a \n b|  a|a  |'s|'S|'re's|''ve|don't|DON'T|'| '|l'l'll".split("|"),
   "<|endoftext|>a<|padding|> assistant RWKV <|im_start|>",
+  "'S|'rE|'VE|'LL|x'ſy|'lſ|!\n\n|a.\r\n\r\nb|\t\tx|  12345 678|1٣2½|\u3000\u3000x \n  y".replaceAll("|", " | "),
+  ..."'S|'rE|x'ſy|!\n\n|a.\r\nb|\t\tx|  12345|a  1|\u3000\u3000x|\u2003\n x| \n \n 1|(a|1a|½a".split("|"),
   ...[2, 3, 23, 24, 25, 26, 48, 49, 50].flatMap((n) => [" ".repeat(n), `${" ".repeat(n)}x`, `x${" ".repeat(n)}\n`]),
   "e\u0301 e\u0323\u0301 e\u0301\u0323 \u1100\u1161\u11a8 가\u11a8 \u212b \u0958 \u0344 \u2126",
   "\ufeffa \u0085b \u180ec \u200bd \u2028e \u3000f \u00a0g \u1680h",
@@ -93,14 +95,14 @@ describe.skipIf(noPython)(
     /** Texts whose ids differ, each with its number. */
     async function differing(
       tokenizer: string,
-      peer: "tokenizers" | "tiktoken",
+      peer: "tokenizers" | "tiktoken" | "transformers",
       kind: keyof typeof texts,
     ): Promise<unknown[]> {
       const out = join(folder, `${peer}-${kind}.ids`);
       await run(peer, tokenizer, pathOf(kind), out);
       const bytes = await readFile(out);
       const theirs = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-      const encoder = createBpeEncoder(parseTokenizerJson(await readFile(tokenizer)), { implementation: "wasm" });
+      const encoder = createBpeEncoder(parseTokenizerJson(await readFile(tokenizer)));
       const { ids, offsets } = encoder.encode(columnOf(texts[kind]));
       const wrong: unknown[] = [];
       let at = 0;
@@ -147,6 +149,33 @@ describe.skipIf(noPython)(
         }
       },
       20 * minutes,
+    );
+
+    // The one with cl100k ignores merges, as Llama-3 does.
+    it.each(["cl100k", "qwen2", "gpt2-digits"] as const)(
+      "the pre-tokeniser %s with a trained vocabulary gives the ids of tokenizers",
+      async (kind) => {
+        const path = join(folder, `${kind}.json`);
+        await run("train", pathOf(noData ? "samples" : "corpus"), path, "8000", '["<|endoftext|>"]', kind);
+        expect(parseTokenizerJson(await readFile(path)).preTokenizer).toBe(kind);
+        for (const texts of ["samples", "corpus"] as const) {
+          expect(await differing(path, "tokenizers", texts)).toEqual([]);
+        }
+      },
+      20 * minutes,
+    );
+
+    it(
+      "a tokenizer.json that we train loads in transformers and tokenizers, and gives our ids",
+      async () => {
+        const trainer = createBpeTrainer({ vocabularySize: 2000, specialTokens: Object.values(specialTokens) });
+        trainer.add(columnOf(texts.samples));
+        const path = join(folder, "trained.json");
+        await writeFile(path, JSON.stringify(trainer.train()));
+        expect(await differing(path, "tokenizers", "samples")).toEqual([]);
+        expect(await differing(path, "transformers", "samples")).toEqual([]);
+      },
+      10 * minutes,
     );
 
     const realBloom = process.env["FORGE_BLOOM_TOKENIZER"] ?? "";

@@ -2,7 +2,7 @@
  * Characters to the pre-tokenisers of byte-level BPE: their length and class, runs of a class, and a look at what must be
  * normalised first.
  *
- * Classes come from the host: for `gpt2` letter 1, number 2, space 3, other 0; for `bloom` 1 for what may stand in a word.
+ * Classes come from the host: but for `bloom` letter 1, number 2, space 3, other 0; for `bloom` 1 for what may stand in a word.
  * Bit 4 marks what normalisation might change.
  */
 
@@ -11,18 +11,19 @@ let index: usize = 0;
 let blocks: usize = 0;
 /** No character with a lower lead byte might be changed by normalising. */
 let firstLead: u32 = 0x80;
-export let bloom: bool = false;
+/** Place in the host's list of them. */
+export let preTokenizer: i32 = 0;
 
 /**
  * @param asciiClasses u8[128]
  * @param classIndex u16[4352]: block of each 256 code points
  * @param classBlocks u8[256] each
  */
-export function setBpeClasses(asciiClasses: usize, classIndex: usize, classBlocks: usize, isBloom: i32): void {
+export function setBpeClasses(asciiClasses: usize, classIndex: usize, classBlocks: usize, kind: i32): void {
   ascii = asciiClasses;
   index = classIndex;
   blocks = classBlocks;
-  bloom = isBloom != 0;
+  preTokenizer = kind;
   // What NFC might change begins at U+0300: with the byte 0xcc.
   firstLead = 0xcc;
   for (let code: usize = 0x80; code < 0x300; code++) {

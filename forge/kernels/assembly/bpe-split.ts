@@ -7,15 +7,16 @@
  */
 import { beginMerging, mergingFailed } from "./bpe-merge-long";
 import {
-  bloom,
   characterAt,
   highNibbles,
   lettersEnd,
   lowNibbles,
+  preTokenizer,
   runEnd,
   wordEnd,
   wordStart,
 } from "./bpe-characters";
+import { cl100kEnd, classAt } from "./bpe-split-cl100k";
 import { encodePreToken } from "./bpe-remembered";
 import { bloomBegins, contractionLength, gpt2Begins } from "./bpe-window";
 
@@ -57,7 +58,19 @@ export function encodeTexts(values: usize, offsets: usize, length: i32, out: usi
 // @ts-ignore: decorator
 @inline
 function encodePlain(start: usize, end: usize, out: usize): usize {
-  return bloom ? encodeBloom(start, end, out) : encodeGpt2(start, end, out);
+  if (preTokenizer == 0) return encodeGpt2(start, end, out);
+  return preTokenizer == 1 ? encodeBloom(start, end, out) : encodeOneByOne(start, end, out);
+}
+
+/** The pre-tokenisers without windows. */
+function encodeOneByOne(p: usize, end: usize, out: usize): usize {
+  const most = preTokenizer == 2 ? 3 : 1;
+  while (p < end) {
+    const stop = preTokenizer == 4 ? gpt2DigitsEnd(p, end) : cl100kEnd(p, end, most);
+    out = encodePreToken(p, stop - p, out);
+    p = stop;
+  }
+  return out;
 }
 
 /** Cuts the text at added tokens. */
@@ -164,6 +177,19 @@ export function gpt2PreTokenEnd(p: usize, end: usize): usize {
   let last = stop - 1;
   while (last > p && (load<u8>(last) & 0xc0) == 0x80) last--;
   return last > p ? last : stop;
+}
+
+/** As GPT-2's, but that each number stands alone, and what is before it ends as if the text did. */
+function gpt2DigitsEnd(p: usize, end: usize): usize {
+  const character = characterAt(p, end);
+  const kind = character & 0xff;
+  const second = p + ((character >> 8) as usize);
+  if (kind == 2 || (load<u8>(p) == 0x20 && classAt(second, end) == 2)) return second;
+  if (kind == 3) {
+    const stop = runEnd(second, end, 3);
+    if (classAt(stop, end) == 2) return stop;
+  }
+  return gpt2PreTokenEnd(p, end);
 }
 
 function encodeBloom(start: usize, end: usize, out: usize): usize {

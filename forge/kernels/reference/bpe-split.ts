@@ -5,14 +5,19 @@
  */
 import { bpeClass, bpeClassTable } from "../bpe-classes.ts";
 import type { BpePreTokenizer } from "../bpe-pre-tokenizer.ts";
-
-/** End of the pre-token that begins at `start`; `end` is the end of the text. `start < end`. */
-export type Splitter = (bytes: Uint8Array, start: number, end: number) => number;
+import { characterLength, codePointAt, type Splitter } from "./bpe-character.ts";
+import { makeCl100kSplitter } from "./bpe-split-cl100k.ts";
 
 export function splitterOf(preTokenizer: BpePreTokenizer): Splitter {
   switch (preTokenizer) {
     case "gpt2":
-      return makeGpt2Splitter();
+      return makeGpt2Splitter(false);
+    case "gpt2-digits":
+      return makeGpt2Splitter(true);
+    case "cl100k":
+      return makeCl100kSplitter(3);
+    case "qwen2":
+      return makeCl100kSplitter(1);
     case "bloom":
       return makeBloomSplitter();
     default:
@@ -21,34 +26,12 @@ export function splitterOf(preTokenizer: BpePreTokenizer): Splitter {
 }
 
 /**
- * Length in bytes of the character at `at`: 1 for a byte that begins no character or whose followers are missing.
- *
- * Only the shape is checked (a lead byte and its number of continuation bytes).
- */
-export function characterLength(bytes: Uint8Array, at: number, end: number): number {
-  const lead = bytes[at] as number;
-  if (lead < 0xc0 || lead >= 0xf8) return 1;
-  const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (at + length > end) return 1;
-  for (let i = 1; i < length; i++) if (((bytes[at + i] as number) & 0xc0) !== 0x80) return 1;
-  return length;
-}
-
-/** Code point of the character at `at`, given its length; a byte that belongs to none gives U+FFFD. */
-export function codePointAt(bytes: Uint8Array, at: number, length: number): number {
-  const lead = bytes[at] as number;
-  if (length === 1) return lead < 0x80 ? lead : 0xfffd;
-  let code = lead & (0xff >> (length + 1));
-  for (let i = 1; i < length; i++) code = (code << 6) | ((bytes[at + i] as number) & 0x3f);
-  return code;
-}
-
-/**
  * GPT-2's: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
  *
- * A run of white space gives its last character back to the word that follows, where that is more than one.
+ * A run of white space gives its last character back to the word that follows, where that is more than one. With
+ * `digitsAlone` each number stands alone, and what is before it is split as if the text ended there.
  */
-function makeGpt2Splitter(): Splitter {
+function makeGpt2Splitter(digitsAlone: boolean): Splitter {
   const classes = bpeClassTable();
 
   /** End of the run of characters of one class from `at` on. */
@@ -73,16 +56,18 @@ function makeGpt2Splitter(): Splitter {
     if (first === 0x20 && start + 1 < end) {
       const nextLength = characterLength(bytes, start + 1, end);
       const nextKind = classes[codePointAt(bytes, start + 1, nextLength)] ?? bpeClass.other;
-      if (nextKind !== bpeClass.space) {
+      if (nextKind !== bpeClass.space && !(digitsAlone && nextKind === bpeClass.number)) {
         at = start + 1;
         length = nextLength;
         kind = nextKind;
       }
     }
+    if (digitsAlone && kind === bpeClass.number) return at + length;
     if (kind !== bpeClass.space) return runEnd(bytes, at + length, end, kind);
 
     const last = runEnd(bytes, start, end, bpeClass.space);
     if (last === end) return last;
+    if (digitsAlone && runEnd(bytes, last, end, bpeClass.number) > last) return last;
     // Give back one character; a run of one keeps it.
     let beforeLast = last - 1;
     while (beforeLast > start && ((bytes[beforeLast] as number) & 0xc0) === 0x80) beforeLast--;
