@@ -251,8 +251,8 @@ function add(pair: usize, count: u64, at: usize): void {
 /** A block as large as all before together; returns its first place. */
 function addBlock(pair: usize): usize {
   const listed = load<u32>(pair, 16);
-  const room = (listed == 0 ? 1 : min(listed, largestBlock)) as usize;
-  const size = 8 + (room << 2);
+  const room = (listed == 0 ? 1 : min<u32>(listed, largestBlock)) as usize;
+  const size: usize = 8 + (room << 2);
   if (freeBlock + size > blocksEnd) {
     const chunk = allocatePersistent(blockChunk);
     if (chunk == 0) {

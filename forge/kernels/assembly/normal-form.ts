@@ -138,6 +138,45 @@ function copyEntry(entry: u32, p: usize, o: usize): usize {
   return o + length;
 }
 
+/** Where the input of the last `copyPlain` ends. */
+let plainEnd: usize = 0;
+
+/**
+ * Copies what characters of two and three bytes become, as long as their table entries say all about it. Returns where
+ * the output ends.
+ */
+function copyPlain(p: usize, end: usize, o: usize): usize {
+  // While three bytes are left, no follower is read beyond the text.
+  while (p + 3 <= end) {
+    const lead = load<u8>(p) as u32;
+    const second = load<u8>(p, 1) as u32;
+    if ((second & 0xc0) != 0x80) break;
+    let cp: u32 = 0;
+    let width: usize = 0;
+    if (lead - 0xc2 < 0x1e) {
+      cp = ((lead & 0x1f) << 6) | (second & 0x3f);
+      width = 2;
+    } else if (lead - 0xe0 < 10 && (lead != 0xe0 || second >= 0xa0) && (load<u8>(p, 2) & 0xc0) == 0x80) {
+      // Up to U+9FFF: Hangul, surrogates and U+FFFD are further on.
+      cp = ((lead & 0xf) << 12) | ((second & 0x3f) << 6) | bits(p + 2);
+      width = 3;
+    } else break;
+    const entry = entryOf(cp);
+    if (entry & (spaceFlag | digitFlag | markFlag) || cp == 0x3a3) break;
+    const length = ((entry >> 24) & 15) as usize;
+    if (length == 15) {
+      store<u32>(o, load<u32>(p));
+      o += width;
+    } else {
+      v128.store(o, v128.load(expansions + ((entry & 0xffffff) as usize)));
+      o += length;
+    }
+    p += width;
+  }
+  plainEnd = p;
+  return o;
+}
+
 function skipDigits(p: usize, end: usize): usize {
   while (p < end) {
     const byte = load<u8>(p) as u32;
@@ -229,6 +268,12 @@ export function normalize(start: usize, end: usize, target: usize): usize {
     let length = ctz((i8x16.bitmask(bytes) as u32) | 0x10000);
     if (((end - p) as u32) < length) length = (end - p) as u32;
     if (length == 0) {
+      o = copyPlain(p, end, o);
+      if (plainEnd > p) {
+        spaced = 0;
+        p = plainEnd;
+        continue;
+      }
       const entry = read(p, end);
       if (entry & spaceFlag) {
         store<u8>(o, 0x20);
