@@ -97,6 +97,14 @@ export async function makeTargets(): Promise<readonly Target[]> {
       },
     },
     compare("normal-form", columns, (column) => [fast, plain].map((kernels) => kernels.normalizeForDedup(column))),
+    compare(
+      "clean-text",
+      (random) => ({ ...columns(random), controls: random.below(2) === 0, whitespace: random.below(2) === 0 }),
+      (column, { controls, whitespace }) =>
+        [fast, plain].map((kernels) =>
+          kernels.cleanTexts(column, { controls: controls as boolean, whitespace: whitespace as boolean }),
+        ),
+    ),
     compare("words", columns, (column) =>
       [fast, plain].map((kernels) => [kernels.segmentWords(column), kernels.segmentWords(column, "whitespace")]),
     ),
