@@ -15,6 +15,8 @@ export interface ByteSource {
   readonly uri: string;
   /** Bytes, as compressed as they lie there. */
   readonly size: number;
+  /** What its content is known by without reading it, such as a revision; absent where the content must be hashed. */
+  readonly fingerprint?: string;
   /** Bytes `[start, end)` in chunks of about 1 MB; the chunks are the caller's. */
   read(start?: number, end?: number): AsyncIterable<Uint8Array>;
 }

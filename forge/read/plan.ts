@@ -1,33 +1,18 @@
 /**
  * From a config's sources to files with their hashes, and to splits of about equal size.
  *
- * Large files are cut: JSON Lines and WARC anywhere, Parquet between row groups, Arrow files between record batches. Small files
- * of a source are grouped in their order; what cannot be cut is a split by itself. The plan depends on names and
- * contents only.
+ * Large files are cut: JSON Lines and WARC anywhere, Parquet between row groups, Arrow files between record batches, zstd
+ * between frames. Small files of a source are grouped in their order; what cannot be cut is a split by itself. The plan
+ * depends on names and contents only.
  */
-import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { basename } from "node:path";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import {
-  ConfigError,
-  DataError,
-  digestFile,
-  ForgeError,
-  mapConcurrent,
-  wrapFileError,
-  type ConfigIssue,
-  type FileDigest,
-} from "../base/index.ts";
-import { inspectArrow } from "./arrow.ts";
+import { ConfigError, DataError, mapConcurrent, type ConfigIssue } from "../base/index.ts";
+import { describeFile } from "./describe.ts";
 import { localSources, type OpenSource } from "./byte-source.ts";
-import { compressionOf, formatOf } from "./formats.ts";
 import { sourceUri } from "./identity.ts";
 import { listFiles } from "./list-files.ts";
-import { inspectParquet } from "./parquet.ts";
 import { needsCutting } from "./pieces.ts";
-import type { Border, InputFile, InputPlan, InputSplit, Inspection, Piece, SplitPart } from "./types.ts";
-import { inspectZstd } from "./zstd-frames.ts";
+import type { Border, InputFile, InputPlan, InputSplit, Piece, SplitPart } from "./types.ts";
 
 /** Most files of one split: each costs an open, so tiny ones must not pile up in one task. */
 const maxFilesPerSplit = 4096;
@@ -36,6 +21,8 @@ export interface PlanSourcesOptions {
   /** Absolute path of the folder that sources are relative to. */
   readonly root: string;
   readonly read: Pick<ReadConfig, "splitBytes" | "pieceBytes">;
+  /** Finds files by their URIs. @default those below the root */
+  readonly openSource?: OpenSource;
   readonly signal?: AbortSignal;
 }
 
@@ -47,8 +34,7 @@ export interface PlanSourcesOptions {
  * @throws ConfigError `column-missing` naming the columns that there are, when a file lacks the text column
  */
 export async function planSources(sources: readonly SourceConfig[], options: PlanSourcesOptions): Promise<InputPlan> {
-  const { root, read, signal } = options;
-  const openSource = localSources(root);
+  const { root, read, signal, openSource = localSources(root) } = options;
   const problems: string[] = [];
   const issues: ConfigIssue[] = [];
   const files: InputFile[] = [];
@@ -56,7 +42,7 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
   for (const source of sources) {
     const { paths, missing } = await listFiles(source, root);
     problems.push(...missing.map((pattern) => `${source.name}: no file matches ${pattern}`));
-    const described = mapConcurrent(paths, 4, (path) => describeFile(source, path, options, openSource), {
+    const described = mapConcurrent(paths, 4, (path) => describeFile(source, sourceUri(root, path), read, openSource), {
       ...(signal && { signal }),
     });
     for await (const file of described) {
@@ -116,65 +102,6 @@ export function splitSources(
 ): readonly InputSplit[] {
   const bySource = Map.groupBy(files, (file) => file.source);
   return [...bySource.values()].flatMap((group) => splitFiles(group, splitBytes, pieces));
-}
-
-type DescribedFile = InputFile & Pick<Inspection, "problem">;
-
-async function describeFile(
-  source: SourceConfig,
-  path: string,
-  { root, read }: Pick<PlanSourcesOptions, "root" | "read">,
-  openSource: OpenSource,
-): Promise<DescribedFile | string> {
-  try {
-    const { bytes, sha256 } = await digest(path);
-    const name = basename(path);
-    const uri = sourceUri(root, path);
-    const format = formatOf(name, source.preset === "brown-corpus" ? "brown" : source.format);
-    const compression = compressionOf(name);
-    const file = { source: source.name, uri, format, compression, bytes, sha256 };
-    const { borders = [], contentBytes, problem } = bytes === 0 ? {} : await inspect(file, source, read, openSource);
-    return {
-      ...file,
-      ...(borders.length > 0 && { borders }),
-      ...(contentBytes !== undefined && { contentBytes }),
-      ...(problem !== undefined && { problem }),
-    };
-  } catch (error) {
-    if (error instanceof ForgeError) return error.message;
-    throw error;
-  }
-}
-
-/** Looks into formats that carry a schema and an index of their parts. */
-async function inspect(
-  file: InputFile,
-  { fields }: Pick<SourceConfig, "fields">,
-  { splitBytes }: Pick<ReadConfig, "splitBytes">,
-  openSource: OpenSource,
-): Promise<Partial<Inspection>> {
-  try {
-    if (file.format === "parquet") return await inspectParquet(await openSource(file.uri), fields);
-    if (file.format === "arrow") return await inspectArrow(await openSource(file.uri), file.compression, fields);
-    const isLong = file.format === "jsonl" && file.bytes > splitBytes;
-    if (isLong && file.compression === "zstd") return await inspectZstd(await openSource(file.uri));
-    return {};
-  } catch (error) {
-    // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.
-    if (error instanceof DataError && error.code === "parquet-unreadable") return {};
-    throw error;
-  }
-}
-
-/** Like `digestFile`, which opens a stream; most files here are too small for that. */
-async function digest(path: string): Promise<FileDigest> {
-  try {
-    if ((await stat(path)).size > 1 << 20) return await digestFile(path);
-    const content = await readFile(path);
-    return { bytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
-  } catch (error) {
-    throw wrapFileError(error, path);
-  }
 }
 
 /** Cuts and groups the files of one source. */

@@ -1,11 +1,12 @@
 /** Files that are cut into pieces first: planned in two steps, and all else as ever. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exists, type ForgeEvent } from "../../forge/base/index.ts";
-import { planBuild } from "../../forge/pipeline/index.ts";
+import { localExecutor } from "../../forge/execute/index.ts";
+import { planBuild, refilterCorpus } from "../../forge/pipeline/index.ts";
 import { lostDocuments } from "../../schemas/run/manifest.ts";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import { build, makeText, quarantineOf, rowsOf, snapshot, writeFiles } from "./corpora.ts";
@@ -126,6 +127,23 @@ describe("a corpus of large compressed files", () => {
     await build(configOf({}, { shard: { tokensPerShard: 4000 } }), out, { update: true });
     expect(await exists(join(out, ".work/pieces"))).toBe(true);
     expect(await readdir(join(out, ".work/pieces"))).toEqual([]);
+  });
+
+  it("can be filtered again without its sources", async () => {
+    const out = join(work, "refilter");
+    await build(configOf(), out);
+    await rename(root, `${root}-away`);
+    try {
+      const stricter = configOf(undefined, { filters: [{ filter: "length", minWords: 60 }] });
+      await refilterCorpus(stricter, { out, executor: localExecutor({ workers: 0 }) });
+      await rename(`${root}-away`, root);
+      await build(stricter, join(work, "refilter-fresh"));
+      const keptIn = async (folder: string): Promise<unknown> =>
+        Object.entries(await snapshot(folder)).filter(([path]) => /^(documents|rejects|tokens)\//.test(path));
+      expect(await keptIn(out)).toEqual(await keptIn(join(work, "refilter-fresh")));
+    } finally {
+      await rename(`${root}-away`, root).catch(() => undefined);
+    }
   });
 
   it("shows in a dry run which files will be cut", async () => {

@@ -66,6 +66,18 @@ describe("whole files", () => {
     expect(quarantined).toEqual([]);
   });
 
+  it("of HTML are decoded by their charset and marked as pages", async () => {
+    await using folder = await folderOf({
+      "a.html": Buffer.from('<html><meta charset="latin1">Grüße', "latin1"),
+      "b.htm.gz": gzipSync("<html>Grüße"),
+    });
+    const { documents } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    expect(documents.map(({ text, mediaType }) => [text, mediaType])).toEqual([
+      ['<html><meta charset="latin1">Grüße', "text/html"],
+      ["<html>Grüße", "text/html"],
+    ]);
+  });
+
   it("are quarantined whole when too long, truncated or, by config, invalid", async () => {
     await using folder = await folderOf({
       "a.txt": "x".repeat(2000),
