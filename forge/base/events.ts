@@ -23,6 +23,8 @@ export type ForgeEvent =
       readonly type: "stage-end";
       readonly stage: string;
       readonly elapsedMs: number;
+      /** Milliseconds of worker time by step, where a stage's tasks tell. */
+      readonly steps?: Readonly<Record<string, number>>;
       readonly figures?: Readonly<Record<string, string | number>>;
     }
   | { readonly type: "task-skip"; readonly stage: string; readonly task: string; readonly reason: string }

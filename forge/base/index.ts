@@ -5,6 +5,7 @@ export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./files.ts";
 export * from "./growing.ts";
+export * from "./laps.ts";
 export * from "./locate.ts";
 export * from "./lock.ts";
 export * from "./probe.ts";

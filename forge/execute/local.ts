@@ -116,7 +116,13 @@ async function runStage(stage: Stage, context: StageContext): Promise<Completion
   )) {
     records.push(record);
   }
-  reporter({ type: "stage-end", stage: stage.name, elapsedMs: performance.now() - started });
+  const steps = progress.steps();
+  reporter({
+    type: "stage-end",
+    stage: stage.name,
+    elapsedMs: performance.now() - started,
+    ...(Object.keys(steps).length > 0 && { steps }),
+  });
   return records;
 }
 
@@ -167,15 +173,31 @@ async function checkFiles(folder: string, task: Task, outcome: TaskOutcome): Pro
 function trackProgress(
   stage: Stage,
   reporter: Reporter,
-): { add: (task: Task, progress: TaskProgress) => void; finish: (task: Task) => void } {
+): {
+  add: (task: Task, progress: TaskProgress) => void;
+  finish: (task: Task) => void;
+  steps: () => Readonly<Record<string, number>>;
+} {
   const totalBytes = stage.tasks.reduce((sum, task) => sum + task.inputBytes, 0);
   const bytesOf = new Map<string, number>();
   let bytes = 0;
   let tasks = 0;
+  let documents = 0;
+  let kept = 0;
+  const started = performance.now();
+  const steps: Record<string, number> = {};
+  const figures = (): Record<string, string> => {
+    const perSecond = (documents / Math.max(1, performance.now() - started)) * 1000;
+    return documents === 0
+      ? {}
+      : { documents: `${Math.round(perSecond)}/s`, kept: `${Math.round((100 * kept) / documents)} %` };
+  };
   const emit = (): void => {
-    if (totalBytes > 0)
-      reporter({ type: "stage-progress", stage: stage.name, done: bytes, total: totalBytes, unit: "bytes" });
-    else reporter({ type: "stage-progress", stage: stage.name, done: tasks, total: stage.tasks.length, unit: "tasks" });
+    if (totalBytes > 0) {
+      const done = { done: bytes, total: totalBytes, unit: "bytes" as const };
+      reporter({ type: "stage-progress", stage: stage.name, ...done, figures: figures() });
+    } else
+      reporter({ type: "stage-progress", stage: stage.name, done: tasks, total: stage.tasks.length, unit: "tasks" });
   };
   return {
     add(task, progress) {
@@ -183,6 +205,9 @@ function trackProgress(
       const after = Math.min(task.inputBytes, before + progress.bytes);
       bytesOf.set(task.id, after);
       bytes += after - before;
+      documents += progress.documents ?? 0;
+      kept += progress.kept ?? 0;
+      for (const [name, ms] of Object.entries(progress.steps ?? {})) steps[name] = (steps[name] ?? 0) + ms;
       if (totalBytes > 0) emit();
     },
     finish(task) {
@@ -191,5 +216,6 @@ function trackProgress(
       tasks++;
       emit();
     },
+    steps: () => steps,
   };
 }

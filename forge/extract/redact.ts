@@ -1,11 +1,11 @@
 /**
  * Replaces personal data in texts by placeholders and counts it by kind; which kinds and what stands for them is config.
  *
- * One look at each byte decides whether anything can begin there (`@`, a digit, `+`, `(`), so texts without such bytes
- * cost little and a batch without a find is handed back as it came. Redacting twice changes and counts nothing more.
+ * A kernel finds the bytes at which something can begin (`@`, a digit with the right neighbours, `+`, `(`), so texts
+ * without such bytes cost little, and a batch without a find is handed back as it came. Redacting twice changes and counts nothing more.
  */
 import type { RedactConfig } from "../../schemas/config/extract.ts";
-import type { TextColumn } from "../kernels/types.ts";
+import type { CandidateKinds, TextColumn, TextKernels } from "../kernels/types.ts";
 import { findIban, findPaymentCard, findPhone } from "./account-numbers.ts";
 import { asciiOf, findEmail, findIpv4, findIpv6, isDigit, type ByteRange, type TextBytes } from "./addresses.ts";
 
@@ -32,8 +32,11 @@ interface Finding extends ByteRange {
   readonly kind: RedactedKind;
 }
 
+/** The loop over bytes; `loadKernels` gives the fast one. */
+export type RedactKernels = Pick<TextKernels, "findCandidates">;
+
 /** Redacts every text of a column of valid UTF-8. */
-export function redactTexts(column: TextColumn, config: RedactConfig): RedactedTexts {
+export function redactTexts(column: TextColumn, config: RedactConfig, kernels: RedactKernels): RedactedTexts {
   const { values, offsets, length } = column;
   const placeholders = new Map<RedactedKind, Uint8Array>();
   const counts: RedactCounts = { found: {}, changed: 0, bytesOut: 0, bytesIn: 0 };
@@ -52,10 +55,14 @@ export function redactTexts(column: TextColumn, config: RedactConfig): RedactedT
     written += Math.max(0, end - copied);
     copied = Math.max(copied, end);
   };
+  const candidates = kernels.findCandidates(column, kindsOf(config));
+  let next = 0;
   for (let row = 0; row < length; row++) {
+    const from = next;
+    while (next < candidates.length && (candidates[next] as number) < (offsets[row + 1] as number)) next++;
     const text = { values, start: offsets[row] as number, end: offsets[row + 1] as number };
     let changed = false;
-    for (const { kind, start, end } of findAll(text, config)) {
+    for (const { kind, start, end } of findAll(text, config, candidates.subarray(from, next))) {
       const placeholder = placeholders.get(kind) as Uint8Array;
       copyTo(start);
       parts.push(placeholder);
@@ -74,27 +81,53 @@ export function redactTexts(column: TextColumn, config: RedactConfig): RedactedT
   return { text: { values: Buffer.concat(parts, written), offsets: newOffsets, length }, counts };
 }
 
-/** Findings of a text in order, none overlapping another; a placeholder is none. */
-function findAll(text: TextBytes, config: RedactConfig): readonly Finding[] {
-  const { values } = text;
+function kindsOf({ email, ipv4, ipv6, iban, paymentCard, phone }: RedactConfig): CandidateKinds {
+  return {
+    email: email !== false,
+    address: ipv4 !== false || ipv6 !== false,
+    iban: iban !== false,
+    card: paymentCard !== false,
+    phone: phone !== false,
+  };
+}
+
+/**
+ * Findings of a text in order, none overlapping another; a placeholder is none.
+ *
+ * @param candidates places to look at, ascending, besides the text's beginning and the ends of findings
+ */
+function findAll(text: TextBytes, config: RedactConfig, candidates: Uint32Array): readonly Finding[] {
   const found: Finding[] = [];
   /** End of the last finding: nothing may begin before it. */
   let free = text.start;
-  for (let at = text.start; at < text.end; at++) {
-    const byte = values[at] as number;
-    if (byte > 0x40 || byte < 0x28) continue;
-    let finding: Finding | undefined;
-    if (byte === 0x40) finding = config.email === false ? undefined : of("email", findEmail(text, at));
-    else if (isDigit(byte)) {
-      if (at > free && isDigit(values[at - 1])) continue;
-      finding = findNumber(text, at, config);
-    } else if ((byte === 0x2b || byte === 0x28) && config.phone !== false) finding = of("phone", findPhone(text, at));
-    if (finding === undefined || finding.start < free) continue;
-    at = finding.end - 1;
+  const look = (at: number): void => {
+    const finding = findingAt(text, at, config);
+    if (finding === undefined || finding.start < free) return;
     free = finding.end;
     if (asciiOf(text, finding) !== config[finding.kind]) found.push(finding);
+  };
+  /** A number may go on where a text begins or a finding ends: such places are no beginnings of runs. */
+  const lookAtFree = (): void => {
+    for (let at = -1; at !== free && free < text.end && isDigit(text.values[free]);) {
+      at = free;
+      look(at);
+    }
+  };
+  lookAtFree();
+  for (const at of candidates) {
+    if (at < free) continue;
+    const before = free;
+    look(at);
+    if (free !== before) lookAtFree();
   }
   return found;
+}
+
+function findingAt(text: TextBytes, at: number, config: RedactConfig): Finding | undefined {
+  const byte = text.values[at] as number;
+  if (byte === 0x40) return config.email === false ? undefined : of("email", findEmail(text, at));
+  if (isDigit(byte)) return findNumber(text, at, config);
+  return config.phone === false ? undefined : of("phone", findPhone(text, at));
 }
 
 /** What begins with the first digit of a run; of several kinds the one that proves itself best. */

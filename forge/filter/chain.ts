@@ -5,7 +5,7 @@
  * through those instead. Nothing is removed from the batch: the caller does that by the verdicts.
  */
 import type { RecordBatch } from "apache-arrow";
-import { lineEditors, type FilterConfig } from "../../schemas/config/filter.ts";
+import { lineEditors, type FilterConfig, type FilterName } from "../../schemas/config/filter.ts";
 import { loadFilterKernels } from "../kernels/filter-statistics.ts";
 import { parseExpression } from "./expression.ts";
 import { prepareFilter, type PreparedFilter } from "./prepare.ts";
@@ -120,17 +120,15 @@ export async function createFilters(
   const kernels = await loadFilterKernels();
   const prepareAll = async (filters: readonly FilterConfig[], earlier: readonly FilterConfig[] = []) =>
     await Promise.all(
-      filters.map((config, i) =>
-        prepareFilter(config, kernels, [
-          ...textSignalNames,
-          ...[...earlier, ...filters.slice(0, i)].flatMap(ownSignals),
-        ]),
-      ),
+      filters.map(async (config, i): Promise<NamedFilter> => {
+        const known = [...textSignalNames, ...[...earlier, ...filters.slice(0, i)].flatMap(ownSignals)];
+        return { name: config.filter, apply: await prepareFilter(config, kernels, known) };
+      }),
     );
   const { common, rest } = cut(all.filters);
   const first = await prepareAll(common);
   const others = await prepareAll(rest, common);
-  const own = new Map<string, readonly PreparedFilter[]>();
+  const own = new Map<string, readonly NamedFilter[]>();
   for (const [language, filters] of Object.entries(all.filtersByLanguage)) {
     own.set(language, await prepareAll(filters, common));
   }
@@ -138,9 +136,15 @@ export async function createFilters(
     signals: signals ?? produced,
     apply(batch, known) {
       const state = new FilterState(batch, kernels, known);
-      for (const filter of first) filter(state);
-      if (own.size === 0) for (const filter of others) filter(state);
-      else applyByLanguage(state, own, others);
+      const apply = (filters: readonly NamedFilter[], rows?: ReadonlySet<number>): void => {
+        for (const filter of filters) {
+          filter.apply(state, rows);
+          known?.onFiltered?.(filter.name);
+        }
+      };
+      apply(first);
+      if (own.size === 0) apply(others);
+      else for (const { language, rows } of groupByLanguage(state, own)) apply(own.get(language) ?? others, rows);
       return state.finish(signals ?? produced);
     },
   };
@@ -152,18 +156,20 @@ function cut(filters: readonly FilterConfig[]): { readonly common: FilterConfig[
   return { common: filters.slice(0, at), rest: filters.slice(at) };
 }
 
-function applyByLanguage(
+/** Rows that are still in, by the language whose filters they go through; empty for the common ones. */
+function groupByLanguage(
   state: FilterState,
-  own: ReadonlyMap<string, readonly PreparedFilter[]>,
-  others: readonly PreparedFilter[],
-): void {
+  own: ReadonlyMap<string, readonly NamedFilter[]>,
+): readonly { readonly language: string; readonly rows: ReadonlySet<number> }[] {
   const { languages } = state;
   const groups = Map.groupBy(state.alive(), (row) => {
-    const language = languages[row] as string | null;
-    return language !== null && own.has(language) ? language : null;
+    const language = languages[row] ?? "";
+    return own.has(language) ? language : "";
   });
-  for (const [language, rows] of groups) {
-    const group = new Set(rows);
-    for (const filter of language === null ? others : (own.get(language) ?? others)) filter(state, group);
-  }
+  return [...groups].map(([language, rows]) => ({ language, rows: new Set(rows) }));
+}
+
+interface NamedFilter {
+  readonly name: FilterName;
+  readonly apply: PreparedFilter;
 }

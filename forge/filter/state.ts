@@ -40,6 +40,8 @@ export interface FilteredBatch {
 
 /** What is known about a batch's rows before any filter looks at them. */
 export interface KnownFacts {
+  /** Told after each filter, by its name. */
+  readonly onFiltered?: ((filter: FilterName) => void) | undefined;
   /** Rows that are out already: they are neither measured nor rejected. */
   readonly refused?: ReadonlySet<number> | undefined;
   /** Languages that the filters' own model identified earlier; a score of NaN where it did not look. */

@@ -24,6 +24,7 @@ export interface KernelExports {
   readonly replacementCount: Numeric;
   readonly cleanTexts: Numeric;
   readonly cleanedControls: Numeric;
+  readonly findCandidates: Numeric;
   readonly countLineFeeds: Numeric;
   readonly hashLines: Numeric;
   readonly hashTexts: Numeric;

@@ -125,6 +125,20 @@ export interface CleanedTexts extends TextColumn {
   readonly controls: number;
 }
 
+/** What `findCandidates` looks for. */
+export interface CandidateKinds {
+  /** `@`. */
+  readonly email: boolean;
+  /** First digits of a run with a point or colon within the next four bytes. */
+  readonly address: boolean;
+  /** First digits of a run behind a capital. */
+  readonly iban: boolean;
+  /** First of at least four digits. */
+  readonly card: boolean;
+  /** First digits of any run, `+` and `(`. */
+  readonly phone: boolean;
+}
+
 /** The loops over text that exist twice, plain and fast, with equal results byte for byte. */
 export interface TextKernels {
   readonly implementation: "reference" | "wasm";
@@ -134,6 +148,11 @@ export interface TextKernels {
   findInvalidUtf8(bytes: Uint8Array): number;
   /** Puts white space and invisible characters of texts of valid UTF-8 right. */
   cleanTexts(column: TextColumn, options: CleanOptions): CleanedTexts;
+  /**
+   * Positions in `values`, ascending, where one of some kinds may begin; texts are taken as one, so that the neighbours
+   * of a position may belong to the next text.
+   */
+  findCandidates(column: TextColumn, kinds: CandidateKinds): Uint32Array;
   /** Code points of each text (of valid UTF-8). */
   countCodePoints(column: TextColumn): Uint32Array;
   /** Finds records, validates them wholly and extracts top-level fields. Blank lines are skipped. */

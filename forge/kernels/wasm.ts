@@ -58,6 +58,16 @@ export function wasmKernels(instance: KernelInstance): TextKernels {
         controls: exports.cleanedControls(),
       };
     },
+    findCandidates(column, { email, address, iban, card, phone }) {
+      instance.beginBatch();
+      const { values, bytes } = instance.placeColumn(column);
+      const flags = (email ? 1 : 0) + (address ? 2 : 0) + (iban ? 4 : 0) + (card ? 8 : 0) + (phone ? 16 : 0);
+      const count = exports.findCandidates(values, bytes, flags, 0);
+      const target = instance.allocate(4 * count);
+      exports.findCandidates(values, bytes, flags, target);
+      const first = column.offsets[0] ?? 0;
+      return new Uint32Array(instance.read(target, 4 * count).buffer).map((at) => at + first);
+    },
     normalizeForDedup(column) {
       instance.beginBatch();
       const { values, offsets, length, bytes } = instance.placeColumn(column);

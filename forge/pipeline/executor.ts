@@ -38,4 +38,9 @@ export interface TaskContext {
 
 export interface TaskProgress {
   readonly bytes: number;
+  /** Documents read since the last call, and how many of them were kept. */
+  readonly documents?: number;
+  readonly kept?: number;
+  /** Milliseconds since the last call, by step. */
+  readonly steps?: Readonly<Record<string, number>>;
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { loadKernels } from "../../forge/kernels/index.ts";
 import { redactTexts, type RedactedKind } from "../../forge/extract/index.ts";
 import { redactConfigSchema, type RedactConfig } from "../../schemas/config/extract.ts";
 
@@ -12,11 +13,17 @@ const marks: RedactConfig = {
   paymentCard: "<card>",
 };
 
+const kernels = await loadKernels();
+
 function redact(texts: readonly string[], config: RedactConfig = marks) {
   const parts = texts.map((text) => Buffer.from(text, "utf8"));
   const offsets = new Int32Array(texts.length + 1);
   parts.forEach((part, i) => (offsets[i + 1] = (offsets[i] as number) + part.length));
-  const { text, counts } = redactTexts({ values: Buffer.concat(parts), offsets, length: texts.length }, config);
+  const { text, counts } = redactTexts(
+    { values: Buffer.concat(parts), offsets, length: texts.length },
+    config,
+    kernels,
+  );
   const redacted = texts.map((_, i) =>
     Buffer.from(text.values.subarray(text.offsets[i], text.offsets[i + 1])).toString(),
   );

@@ -1,6 +1,7 @@
 /** The plain implementation of the text kernels as one object. */
 import { bandKeys, jaccard, toShingleSets } from "../similarity.ts";
 import type { TextKernels } from "../types.ts";
+import { findCandidates } from "./candidates.ts";
 import { cleanTexts } from "./clean-text.ts";
 import { hashLines, hashTexts } from "./hash.ts";
 import { extractJsonLines } from "./jsonl.ts";
@@ -14,6 +15,7 @@ export const referenceKernels: TextKernels = {
   repairUtf8,
   findInvalidUtf8: (bytes) => findInvalidUtf8(bytes),
   cleanTexts,
+  findCandidates,
   countCodePoints,
   extractJsonLines,
   normalizeForDedup,

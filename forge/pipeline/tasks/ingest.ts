@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
-import { assert, createAtomicFile, DataError, utf8Column } from "../../base/index.ts";
+import { assert, createAtomicFile, DataError, startLaps, utf8Column, type Laps } from "../../base/index.ts";
 import { createFilters, type FilteredBatch, type FilterLists } from "../../filter/index.ts";
 import { takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
@@ -46,10 +46,12 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const rejects: RecordBatch[] = [];
   const originals: RecordBatch[] = [];
   const fates: Fates = { fates: [], edited: [], batchEnds: [] };
-  const readings = (await openStored(folder, partition, input)) ?? readFromSource(input, folder);
+  const laps = startLaps();
+  const readings = (await openStored(folder, partition, input)) ?? readFromSource(input, folder, laps);
   await using quarantine = await createAtomicFile(join(folder, paths.quarantine));
   const keep = async function* (): AsyncGenerator<RecordBatch, void, undefined> {
     for await (const item of readings) {
+      laps.lap("read");
       if ("quarantine" in item) {
         counts.documentsIn++;
         counts.quarantined++;
@@ -59,7 +61,11 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       for (const [name, count] of Object.entries(item.counts)) reading[name] = (reading[name] ?? 0) + count;
       counts.documentsIn += item.batch.numRows;
       const refused = new Set(item.turnedAway.map(({ row }) => row));
-      const filtered = chain.apply(item.batch, { refused, identified: item.identified });
+      const filtered = chain.apply(item.batch, {
+        refused,
+        identified: item.identified,
+        onFiltered: laps.lap,
+      });
       counts.editedBytes += filtered.editedBytes;
       const { kept, turnedAway } = sortOut(filtered, item.turnedAway);
       for (const { reason } of turnedAway) rejected[reason] = (rejected[reason] ?? 0) + 1;
@@ -68,8 +74,11 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       if (edited.length > 0) originals.push(textsOf(item.batch, edited));
       recordFates(fates, item.batch.numRows, kept, item.turnedAway, filtered.edited);
       counts.kept += kept.length;
-      context.report({ bytes: item.bytes });
-      if (kept.length > 0) yield takeRows(filtered.batch, kept);
+      const batch = takeRows(filtered.batch, kept);
+      laps.lap("sort-out");
+      context.report({ bytes: item.bytes, documents: item.batch.numRows, kept: kept.length, steps: laps.take() });
+      if (kept.length > 0) yield batch;
+      laps.lap("write");
     }
   };
   const documents = await writeBatches(join(folder, paths.documents), documentArrowSchema(signals), keep());
@@ -86,12 +95,14 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
     { path: paths.fates, ...order },
     { path: paths.quarantine, ...bad },
   ];
+  laps.lap("write");
+  context.report({ bytes: 0, steps: laps.take() });
   const store = await writeStore(folder, partition, input, reading, files);
   return { files: [...files, { path: paths.store, ...store }], result: { ...counts, ...reading, rejected } };
 }
 
-function readFromSource(input: IngestInput, folder: string): ReturnType<typeof readDocuments> {
-  if (!input.storedOnly) return readDocuments(input, folder);
+function readFromSource(input: IngestInput, folder: string, laps: Laps): ReturnType<typeof readDocuments> {
+  if (!input.storedOnly) return readDocuments(input, folder, laps.lap);
   throw new DataError(
     "stored-documents-gone",
     `The stored documents of ${input.split.parts[0]?.uri ?? "a split"} and what follows it are gone or damaged`,

@@ -3,7 +3,7 @@ import type { RecordBatch } from "apache-arrow";
 import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import type { ExtractConfig, RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
 import type { Quarantine } from "../../../schemas/record/reject.ts";
-import { assert, utf8Column, type Utf8Column } from "../../base/index.ts";
+import { assert, utf8Column, type Laps, type Utf8Column } from "../../base/index.ts";
 import { createExtractor, redactTexts, repairTexts, type Extractor } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
 import { loadKernels, type TextKernels } from "../../kernels/index.ts";
@@ -51,8 +51,13 @@ export type ReadingCounts = Readonly<Record<string, number>>;
  * Reads a split from its source.
  *
  * @param folder the output's, in which pieces of cut files stand
+ * @param lap told after each step of each batch
  */
-export async function* readDocuments(input: ReadingInput, folder: string): AsyncGenerator<Reading, void, undefined> {
+export async function* readDocuments(
+  input: ReadingInput,
+  folder: string,
+  lap: Laps["lap"] = () => undefined,
+): AsyncGenerator<Reading, void, undefined> {
   const kernels = await loadKernels();
   let extractor: Extractor | undefined;
   for await (const item of readSplit(input.split, { ...input, folder })) {
@@ -60,14 +65,16 @@ export async function* readDocuments(input: ReadingInput, folder: string): Async
       yield item;
       continue;
     }
+    lap("read");
     const bytes = bytesOf(utf8Column(item.batch, "text", "batch"));
     const refused = item.rejections.map((one) => ({ ...one, stage: "read" }));
     let documents: Extracted = { batch: item.batch, turnedAway: refused, counts: {} };
     if (item.mediaType === "text/html") {
       extractor ??= await createExtractor(input.extract);
       documents = extractPages(item.batch, extractor, refused);
+      lap("extract");
     }
-    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input, kernels);
+    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input, kernels, lap);
     yield {
       batch: replaceTexts(documents.batch, prepared.text),
       turnedAway: documents.turnedAway,
@@ -91,9 +98,12 @@ export function prepareTexts(
   original: Utf8Column,
   { repair, redact }: TextPreparation,
   kernels: TextKernels,
+  lap: Laps["lap"] = () => undefined,
 ): { readonly text: Utf8Column; readonly counts: ReadingCounts } {
   const repaired = repairTexts(original, repair, kernels);
-  const redacted = redactTexts(repaired.text, redact);
+  lap("repair");
+  const redacted = redactTexts(repaired.text, redact, kernels);
+  lap("redact");
   const { found, ...sizes } = redacted.counts;
   const balance = repaired.counts.bytesOut - sizes.bytesOut + sizes.bytesIn;
   assert(repaired.counts.bytesIn === bytesOf(original), "repair sees every byte");
