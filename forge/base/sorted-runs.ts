@@ -43,7 +43,13 @@ export interface RunFileWriter extends AsyncDisposable {
 export async function createRunFile(path: string, kind: string): Promise<RunFileWriter> {
   const file: AtomicFile = await createAtomicFile(path);
   const runs: RunEntry[] = [];
-  await file.write(Buffer.from(magic, "latin1"));
+  try {
+    await file.write(Buffer.from(magic, "latin1"));
+  } catch (error) {
+    // Nobody has the file yet who could close it.
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
   return {
     async append(section, columns) {
       const rows = columns[0]?.length ?? 0;
