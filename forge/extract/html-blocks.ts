@@ -46,10 +46,12 @@ export interface HtmlBlock {
   readonly place: number;
   /** Characters of it that are in links. */
   readonly linkLength: number;
-  /** Which list or table it is in (the outermost one), or -1. */
+  /** Which list (the outermost one) or table (the innermost one) it is in, or -1. */
   readonly group: number;
   /** Which article it is in (the outermost one, counted from 1), or 0. */
   readonly article: number;
+  /** The block elements around the one that it is the text of, the inner one first; 0 for the page's body. */
+  readonly containers: readonly [inner: number, outer: number];
   /** "- " or "3. " for the first block of a list item. */
   readonly marker: string;
 }
@@ -103,7 +105,10 @@ interface Frame {
   readonly kind: ElementKind;
   readonly place: number;
   readonly group: number;
+  readonly inList: boolean;
   readonly article: number;
+  /** Unique on the page; 0 for what holds the whole page. */
+  readonly id: number;
   /** Items so far, of an ordered list; -1 for others. */
   items: number;
   /** Of a row: where its blocks begin; cells so far; of a cell: its number. */
@@ -311,7 +316,12 @@ class BlockReader implements TokenizerCallbacks {
     const parent = this.#frames.at(-1);
     let place = this.#place | this.#placeOf(kind);
     let group = parent?.group ?? -1;
-    if (bits & Element.group && group < 0) group = ++this.#groups;
+    // Lists within a list belong to it; a table may hold the whole page.
+    let inList = parent?.inList ?? false;
+    if (bits & Element.group) {
+      if (kind === elementTable || !inList) group = ++this.#groups;
+      inList = kind !== elementTable;
+    }
     let article = parent?.article ?? 0;
     if (name === "article") {
       if (article === 0) article = ++this.#articles;
@@ -324,7 +334,8 @@ class BlockReader implements TokenizerCallbacks {
       cells = row === undefined ? 0 : ++row.cells;
     }
     const items = name === "ol" ? 0 : -1;
-    this.#frames.push({ kind, place, group, article, items, firstBlock: this.#blocks.length, cells });
+    const id = name === "html" || name === "body" ? 0 : this.#elements;
+    this.#frames.push({ kind, id, place, group, inList, article, items, firstBlock: this.#blocks.length, cells });
     this.#openCounts.set(kind, (this.#openCounts.get(kind) ?? 0) + 1);
     this.#place = place;
     this.#depth = Math.max(this.#depth, this.#frames.length);
@@ -467,8 +478,18 @@ class BlockReader implements TokenizerCallbacks {
     if (cell > 0 && kind === "text") kind = "row";
     const group = frame?.group ?? -1;
     const article = frame?.article ?? 0;
-    this.#blocks.push({ text, kind, level, place, linkLength, group, article, marker });
+    const containers = this.#containers();
+    this.#blocks.push({ text, kind, level, place, linkLength, group, article, containers, marker });
     this.#cellOf.push(cell);
+  }
+
+  #containers(): readonly [number, number] {
+    const found: number[] = [];
+    for (let at = this.#frames.length - 1; at >= 0 && found.length < 3; at--) {
+      const { kind, id } = this.#frames[at] as Frame;
+      if (kind.bits & Element.block) found.push(id);
+    }
+    return [found[1] ?? 0, found[2] ?? 0];
   }
 
   #headingLevel(): number {

@@ -77,6 +77,8 @@ function classify(
   const segments = makeSegments(blocks, among, isMain, language);
   for (const segment of segments) segment.own = segment.verdict = judgeAlone(segment, blocks, language, config);
   judgeHeadings(segments, config, "short", "near-good");
+  judgeRuns(segments, config);
+  judgeContained(segments, blocks);
   judgeShort(segments);
   judgeNearGood(segments);
   judgeHeadings(segments, config, "bad", "good");
@@ -146,7 +148,7 @@ function makeSegments(
     segment.members.push(index);
     segment.length += block.text.length;
     segment.linkLength += block.linkLength;
-    scanWords(block.text, language.bit, segment.counts);
+    scanWords(block.text, language.bits, segment.counts);
   }
   return segments;
 }
@@ -158,16 +160,22 @@ function judgeAlone(
   config: DensityConfig,
 ): Verdict {
   const { length, linkLength, counts, trusted, isPreformatted, isGroup } = segment;
-  const maxLinkDensity = trusted ? config.maxMainLinkDensity : config.maxLinkDensity;
-  if (linkLength > maxLinkDensity * length) return "bad";
+  const linkDensity = length === 0 ? 0 : linkLength / length;
+  if (linkDensity > config.maxMainLinkDensity) return "bad";
+  const isLinked = !trusted && linkDensity > config.maxLinkDensity;
   const weighted = length + 2 * counts.unspaced;
   if (weighted < config.goodLength && isImprint((blocks[segment.members[0] as number] as HtmlBlock).text)) return "bad";
-  if (weighted < config.minLength) return linkLength > 0 && !trusted ? "bad" : "short";
-  if (isPreformatted) return "near-good";
+  if (weighted < config.minLength) return isLinked ? "bad" : "short";
+  if (isPreformatted) return isLinked ? "bad" : "near-good";
   const density = counts.words === 0 ? 0 : (counts.stopWords / counts.words) * language.scale;
   // Without a list, or where words are not told apart, length alone speaks.
-  const unlisted = language.bit === 0 || counts.unspaced * 4 > length;
-  if (unlisted || density >= config.goodStopWords) return weighted > config.goodLength ? "good" : "near-good";
+  if (language.bits === 0 || counts.unspaced * 4 > length) {
+    if (isLinked) return "bad";
+    return weighted > config.goodLength ? "good" : "near-good";
+  }
+  // A full sentence. jusText asks for more, and loses pages of few sentences.
+  if (density >= config.goodStopWords) return isLinked ? "near-good" : "good";
+  if (isLinked) return "bad";
   if (density >= config.minStopWords) return "near-good";
   // Tables and lists of names and figures have few stop words; so have blocks of a reference.
   if (trusted) return "near-good";
@@ -182,7 +190,12 @@ function isImprint(text: string): boolean {
 /** A heading of one verdict is given another when main text follows soon. */
 function judgeHeadings(segments: readonly Segment[], config: DensityConfig, from: Verdict, to: Verdict): void {
   for (const [index, segment] of segments.entries()) {
-    if (!segment.isHeading || segment.verdict !== from || (from === "bad" && segment.own === "bad")) continue;
+    if (!segment.isHeading || segment.verdict !== from) continue;
+    if (from === "bad" && segment.own === "bad") {
+      // The title of an entry leads to its page; what it is about stands right below.
+      if (segments[index + 1]?.own === "good" && segments[index + 1]?.verdict === "good") segment.verdict = to;
+      continue;
+    }
     let distance = 0;
     for (let at = index + 1; at < segments.length && distance <= config.maxHeadingDistance; at++) {
       const next = segments[at] as Segment;
@@ -192,6 +205,40 @@ function judgeHeadings(segments: readonly Segment[], config: DensityConfig, from
       }
       distance += next.length;
     }
+  }
+}
+
+/** Doubtful blocks in a row, short ones between them, that are long enough together are main text. */
+function judgeRuns(segments: readonly Segment[], config: DensityConfig): void {
+  let first = 0;
+  let length = 0;
+  for (let at = 0; at <= segments.length; at++) {
+    const segment = segments[at];
+    if (segment?.verdict === "near-good") length += segment.length + 2 * segment.counts.unspaced;
+    if (segment?.verdict === "near-good" || segment?.verdict === "short") continue;
+    for (let member = first; member < at && length > config.goodLength; member++) {
+      const one = segments[member] as Segment;
+      if (one.verdict === "near-good") one.verdict = "good";
+    }
+    first = at + 1;
+    length = 0;
+  }
+}
+
+/**
+ * Short and doubtful blocks that stand in the same element as main text, or in an element beside it, are main text too;
+ * so the last lines of a section do not depend on what follows the section.
+ */
+function judgeContained(segments: readonly Segment[], blocks: readonly HtmlBlock[]): void {
+  const around = ({ members: [first = 0] }: Segment): HtmlBlock["containers"] =>
+    (blocks[first] as HtmlBlock).containers;
+  const holdsText = new Set<number>();
+  for (const segment of segments) if (segment.verdict === "good") holdsText.add(around(segment)[0]);
+  // The body holds everything.
+  holdsText.delete(0);
+  for (const segment of segments) {
+    if ((segment.verdict !== "short" && segment.verdict !== "near-good") || segment.linkLength > 0) continue;
+    if (around(segment).some((container) => holdsText.has(container))) segment.verdict = "good";
   }
 }
 

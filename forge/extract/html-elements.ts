@@ -120,10 +120,10 @@ const noiseMarks =
 
 /** Marks of boilerplate that are believed unless too little text would be left. */
 const hintMarks =
-  /(?:^|[\s_-])(?:nav|navbar|navigation|navheader|navfooter|navlinks|menu|submenu|sidebar|sphinxsidebar|breadcrumbs?|footer|footnav|masthead|topbar|toolbar|share|sharing|sharedaddy|social|related|relatedposts|recommended|recommendations|trending|popular|newsletter|subscribe|subscription|signup|promo|promotion|sponsor|sponsored|ads?|advert|advertisement|banner|popup|modal|overlay|pagination|pager|paginator|toc|tablecontents|comments?|commentlist|disqus|respond|replies|tags|tagcloud|byline|postmeta|metadata|widget|widgets|rating|ratings|paywall|login|copyright|disclaimer|legal|infobox|navbox|catlinks|printfooter|jumpbox|searchbox|search|cookies?)(?:$|[\s_-])/i;
-/** Words that show a mark to speak of the text's own container or of its layout ("with-sidebar", "post-content"). */
+  /(?:^|[\s_-])(?:nav|navbar|navigation|navheader|navfooter|navlinks|menu|submenu|sidebar|sphinxsidebar|breadcrumbs?|footer|footnav|masthead|topbar|toolbar|share|sharing|sharedaddy|social|related|relatedposts|recommended|recommendations|trending|popular|newsletter|subscribe|subscription|signup|promo|promotion|sponsor|sponsored|ads?|advert|advertisement|banner|popup|modal|overlay|pagination|pager|paginator|toc|tablecontents|comments?|commentlist|disqus|respond|replies|tags|tagcloud|byline|author|meta|postmeta|stats|actions|widget|widgets|rating|ratings|paywall|login|copyright|disclaimer|legal|infobox|navbox|catlinks|printfooter|jumpbox|searchbox|search|cookies?)(?:$|[\s_-])/i;
+/** Words that show a mark to speak of the text's own container or of its layout ("with-sidebar", "comment-body"). */
 const contentMarks =
-  /(?:^|[\s_-])(?:with|has|no|without|content|main|article|body|page|wrapper|layout|container|row|column|col|grid|documentwrapper)(?:$|[\s_-])/i;
+  /(?:^|[\s_-])(?:with|has|no|without|content|main|article|body|page|wrapper|layout|container)(?:$|[\s_-])/i;
 
 /** Notes inside the text for which authors take `<aside>`. */
 const noteMarks =
@@ -150,7 +150,8 @@ export function marksOf(classes: string): number {
   bits = 0;
   if (consentMarks.test(classes)) bits |= Mark.consent;
   if (noiseMarks.test(classes)) bits |= Mark.noise;
-  if (hintMarks.test(classes) && !contentMarks.test(classes)) bits |= Mark.hint;
+  const isHint = (name: string): boolean => hintMarks.test(name) && !contentMarks.test(name);
+  if (hintMarks.test(classes) && classes.split(/\s+/).some(isHint)) bits |= Mark.hint;
   if (noteMarks.test(classes)) bits |= Mark.note;
   if (remembered.size >= maxRemembered) remembered.clear();
   remembered.set(classes, bits);

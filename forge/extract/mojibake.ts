@@ -21,7 +21,7 @@ export function decodeMojibake(bytes: Uint8Array): Uint8Array {
   let copied = 0;
   for (let at = view.indexOf(0xc3); at >= 0;) {
     if (!mayBegin(bytes, at)) {
-      at = view.indexOf(0xc3, at + 1);
+      at = nextLead(view, at + 1);
       continue;
     }
     const begin = view.lastIndexOf(lineFeed, at) + 1;
@@ -38,6 +38,13 @@ export function decodeMojibake(bytes: Uint8Array): Uint8Array {
   if (copied === 0) return bytes;
   parts.push(bytes.subarray(copied));
   return Buffer.concat(parts);
+}
+
+/** The next 0xc3 from an index on, or -1. Where accents are frequent, a call for each would cost more than the looking. */
+function nextLead(view: Buffer, from: number): number {
+  const near = Math.min(view.length, from + 64);
+  for (let at = from; at < near; at++) if (view[at] === 0xc3) return at;
+  return view.indexOf(0xc3, near);
 }
 
 /** Â to ô followed by what Windows-1252 has from 0x80 on: where a sequence may begin. */

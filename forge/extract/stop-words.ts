@@ -63,14 +63,14 @@ export interface WordCounts {
 
 /** What the page is written in, as far as the lists know. */
 export interface PageLanguage {
-  /** Bit of the list; 0 where none fits. */
-  readonly bit: number;
+  /** Bits of the list, and of the English one, for English stands on pages of all languages; 0 where none fits. */
+  readonly bits: number;
   /** What its densities are multiplied by to be comparable with English ones. */
   readonly scale: number;
 }
 
 /** No list: blocks are judged by length and links alone. */
-export const unknownLanguage: PageLanguage = { bit: 0, scale: 0 };
+export const unknownLanguage: PageLanguage = { bits: 0, scale: 0 };
 
 /** Words that are enough to tell the language. */
 const sampleWords = 4000;
@@ -100,16 +100,19 @@ export function guessLanguage(texts: Iterable<string>): PageLanguage {
     bestScore = score;
   }
   if (best < 0 || bestScore < leastDensity) return unknownLanguage;
-  return { bit: 1 << best, scale: agglutinative.has(languages[best] as string) ? 1.8 : 1 };
+  return {
+    bits: (1 << best) | (1 << languages.indexOf("en")),
+    scale: agglutinative.has(languages[best] as string) ? 1.8 : 1,
+  };
 }
 
 /**
  * Adds a text's words to `counts`.
  *
- * @param bit stop words of these languages are counted
+ * @param wanted stop words of these languages are counted
  * @param byLanguage stop words of each language, when wanted
  */
-export function scanWords(text: string, bit: number, counts: WordCounts, byLanguage?: Int32Array): void {
+export function scanWords(text: string, wanted: number, counts: WordCounts, byLanguage?: Int32Array): void {
   const { hashes, bits } = (table ??= buildTable());
   let { words, stopWords, unspaced } = counts;
   let hash = hashBasis;
@@ -128,7 +131,7 @@ export function scanWords(text: string, bit: number, counts: WordCounts, byLangu
     let slot = hash & (slots - 1);
     while (hashes[slot] !== 0 && hashes[slot] !== hash) slot = (slot + 1) & (slots - 1);
     const found = bits[slot] as number;
-    if ((found & bit) !== 0) {
+    if ((found & wanted) !== 0) {
       stopWords++;
       if (byLanguage !== undefined) {
         for (let rest = found; rest !== 0; rest &= rest - 1) {

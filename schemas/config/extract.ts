@@ -10,11 +10,17 @@ const characters = (value: number, text: string): z.ZodDefault<z.ZodInt> =>
 export const densityConfigSchema = z
   .strictObject({
     maxLinkDensity: fraction(0.35, "A block with a greater part of its characters in links is boilerplate."),
-    maxMainLinkDensity: fraction(0.6, "The same inside <main>, role=main or the page's only <article>."),
+    maxMainLinkDensity: fraction(
+      0.65,
+      "The same inside <main>, role=main or the page's only <article>, and for sentences by their stop words.",
+    ),
     minLength: characters(70, "Shorter blocks (characters; an ideograph counts three) are judged by their neighbours."),
-    goodLength: characters(200, "Longer blocks with enough stop words are main text, and decide about neighbours."),
+    goodLength: characters(
+      200,
+      "Longer blocks of scripts or languages without lists of stop words are main text, and longer runs of doubtful blocks.",
+    ),
     minStopWords: fraction(0.15, "Least part of stop words in a block that may be main text."),
-    goodStopWords: fraction(0.22, "Part of stop words from which a long block is main text."),
+    goodStopWords: fraction(0.22, "Part of stop words from which a block is main text."),
     maxHeadingDistance: characters(200, "A heading stays when main text follows within so many characters."),
   })
   .refine((density) => density.minLength <= density.goodLength, {
