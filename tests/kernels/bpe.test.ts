@@ -236,6 +236,33 @@ describe("the two encoders", () => {
   });
 });
 
+describe("the fast encoder", () => {
+  it("gives the same ids again when it saw more words than it remembers", () => {
+    const encoder = createBpeEncoder(modelOf(smallTokenizerJson()), { implementation: "wasm" });
+    // Of up to 15 bytes and longer, with few ids and many.
+    const words = Array.from({ length: 300_000 }, (_, i) => `${i.toString(36)}${i % 3 === 0 ? "-the-theé中" : "x"}`);
+    const column = columnOf([words.join(" ")]);
+    const { ids } = encoder.encode(column);
+    const again = encoder.encode(column).ids;
+    expect(
+      Buffer.compare(Buffer.from(again.buffer, 0, 4 * again.length), Buffer.from(ids.buffer, 0, 4 * ids.length)),
+    ).toBe(0);
+    expect(Buffer.from(encoder.decode(ids)).toString() === words.join(" ")).toBe(true);
+  });
+
+  it("merges as the plain one does where tokens are longer than its windows", () => {
+    const json = smallTokenizerJson();
+    for (let n = 1; n <= 8; n++) {
+      json["model"].vocab["q".repeat(2 ** n)] = 900 + n;
+      json["model"].merges.push(["q".repeat(2 ** (n - 1)), "q".repeat(2 ** (n - 1))]);
+    }
+    const [plain, fast] = implementations.map((implementation) => createBpeEncoder(modelOf(json), { implementation }));
+    const lengths = [1, 2, 63, 64, 65, 127, 128, 129, 300, 1000, 4095, 4096, 4097, 9000];
+    const column = columnOf(lengths.map((n) => "q".repeat(n)));
+    expect(fast?.encode(column)).toEqual(plain?.encode(column));
+  });
+});
+
 describe("reading a tokenizer.json", () => {
   it.each([
     ["a WordPiece model", "WordPiece", (json: any) => (json.model.type = "WordPiece")],
