@@ -59,5 +59,23 @@ function decompress(
   chunkSize: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (compression === "zstd") return readFrames(source, start, chunkSize);
-  return decompressWith(source.read(start), createGunzip({ chunkSize }));
+  return gunzip(source, start, chunkSize);
+}
+
+/** All members; zeros behind them are padding, as tapes have it. */
+async function* gunzip(
+  source: ByteSource,
+  start: number,
+  chunkSize: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const stream = createGunzip({ chunkSize });
+  yield* decompressWith(source.read(start), stream);
+  const end = start + stream.bytesWritten;
+  if (end >= source.size) return;
+  // node:zlib takes whatever follows a zero for padding, whole members included.
+  for await (const chunk of source.read(end)) {
+    if (chunk.some((byte) => byte !== 0)) {
+      throw new DamagedStream("corrupt-compression", "what follows the last member is no gzip member");
+    }
+  }
 }

@@ -84,6 +84,25 @@ describe("reading JSON Lines", () => {
     expect(quarantined).toEqual([]);
   });
 
+  it("takes zeros behind gzip for padding, and tells of anything else", async () => {
+    // What a decoder holds when it meets garbage is lost with it, so there is more than that in the first member.
+    const filler = Array.from({ length: 300 }, (_, i) => `filler ${Math.sin(i)}`);
+    const first = gzipSync(lines("one", ...filler));
+    const second = gzipSync(lines("two"));
+    second[0] = 0;
+    await using folder = await folderOf({
+      "a.jsonl.gz": Buffer.concat([first, Buffer.alloc(100)]),
+      "b.jsonl.gz": Buffer.concat([first, second]),
+      "c.jsonl.gz": Buffer.concat([first, Buffer.from("garbage")]),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
+    expect(documents.filter(({ text }) => text === "one")).toHaveLength(3);
+    expect(quarantined.map(({ source, reason }) => [source, reason])).toEqual([
+      ["b.jsonl.gz", "corrupt-compression"],
+      ["c.jsonl.gz", "corrupt-compression"],
+    ]);
+  });
+
   it("passes over a byte order mark at the beginning of a file, however it is compressed and split", async () => {
     const file = Buffer.from(`\uFEFF${lines("first", "x".repeat(1500), "third")}`);
     await using folder = await folderOf({ "a.jsonl": file, "b.jsonl.gz": gzipSync(file) });
