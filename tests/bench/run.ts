@@ -39,6 +39,8 @@ async function runHere(bench: string, rows: readonly BenchRow[]): Promise<void> 
     if (typeof result === "string") process.stderr.write(`${row.name}: not measured, ${result}\n`);
     else process.stdout.write(`${JSON.stringify(result)}\n`);
   }
+  // A peer in a process of its own keeps this one alive; it ends with it.
+  process.exit();
 }
 
 /** Measures one row in a process of its own. */
