@@ -1,4 +1,5 @@
 export * from "./arrow.ts";
+export * from "./channel.ts";
 export * from "./column-file.ts";
 export * from "./concurrent.ts";
 export * from "./errors.ts";

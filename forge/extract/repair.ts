@@ -52,8 +52,9 @@ export function repairTexts(column: TextColumn, config: RepairConfig, kernels: R
   forEachRow(cleaned, (row, text) => {
     let repaired = config.unicode === "nfc" && cleaned.mayCompose[row] === 1 ? compose(text) : text;
     if (repaired !== text) counts.composed++;
-    // An invisible character may have stood within a sequence.
-    for (let again = config.mojibake ? decodeMojibake(repaired) : repaired; again !== repaired;) {
+    // An invisible character that is gone now may have stood within a sequence.
+    const mayHide = repaired !== text || text.length !== lengthAt(source, row);
+    for (let again = config.mojibake && mayHide ? decodeMojibake(repaired) : repaired; again !== repaired;) {
       if (!decoded.has(row)) decoded.set(row, again);
       repaired = cleanOne(again, config, kernels, counts);
       again = decodeMojibake(repaired);
@@ -99,6 +100,10 @@ function replaceSome(column: TextColumn, replaced: ReadonlyMap<number, Uint8Arra
   const output = new Uint8Array(to[length] as number);
   for (let row = 0; row < length; row++) output.set(textAt(row), to[row]);
   return { values: output, offsets: to, length };
+}
+
+function lengthAt({ offsets }: TextColumn, row: number): number {
+  return (offsets[row + 1] as number) - (offsets[row] as number);
 }
 
 function bytesOf({ offsets, length }: TextColumn): number {

@@ -83,26 +83,26 @@ export function replaceColumns(batch: RecordBatch, columns: Readonly<Record<stri
 
 function takeColumn(column: Data, rows: readonly number[]): Data {
   const length = rows.length;
+  const { values: floats } = column;
+  if (floats instanceof Float32Array) {
+    // NaN stands for null and under it.
+    const picked = new Float32Array(length);
+    for (let i = 0; i < length; i++) picked[i] = floats[rows[i] as number] as number;
+    return float32Data(picked);
+  }
   const valid = column.nullCount === 0 ? undefined : Uint8Array.from(rows, (row) => (column.getValid(row) ? 1 : 0));
-  const values = column.values as Uint8Array | Float32Array;
-  const from = column.valueOffsets as Int32Array | undefined;
-  if (from !== undefined && values instanceof Uint8Array) {
-    const offsets = new Int32Array(length + 1);
-    let to = 0;
-    for (let i = 0; i < length; i++) {
-      const row = rows[i] as number;
-      to += (from[row + 1] as number) - (from[row] as number);
-      offsets[i + 1] = to;
-    }
-    const bytes = new Uint8Array(to);
-    for (let i = 0; i < length; i++) copyRange(values, from, rows[i] as number, bytes, offsets[i] as number);
-    return utf8Data({ values: bytes, offsets, length }, valid?.includes(0) === true ? valid : undefined);
-  }
-  const picked = new Float32Array(length);
+  const values = column.values as Uint8Array;
+  const from = column.valueOffsets as Int32Array;
+  const offsets = new Int32Array(length + 1);
+  let to = 0;
   for (let i = 0; i < length; i++) {
-    picked[i] = valid === undefined || valid[i] === 1 ? (values[rows[i] as number] as number) : Number.NaN;
+    const row = rows[i] as number;
+    to += (from[row + 1] as number) - (from[row] as number);
+    offsets[i + 1] = to;
   }
-  return float32Data(picked);
+  const bytes = new Uint8Array(to);
+  for (let i = 0; i < length; i++) copyRange(values, from, rows[i] as number, bytes, offsets[i] as number);
+  return utf8Data({ values: bytes, offsets, length }, valid?.includes(0) === true ? valid : undefined);
 }
 
 /** Copies the text of a row. A short one by hand: making views of it would cost more. */

@@ -50,13 +50,24 @@ export interface SampledWorkload {
   verify(): Promise<{ readonly verified: boolean; readonly details: Readonly<Record<string, unknown>> }>;
 }
 
+/** A row that measures itself: runs of whole programs. */
+export interface MeasuredWorkload {
+  readonly kind: "measured";
+  measure(): Promise<Measured>;
+}
+
+export interface Measured
+  extends
+    Pick<BenchResult, "value" | "peer" | "peerValue" | "verified" | "runs" | "peakMemoryBytes">,
+    Partial<Pick<BenchResult, "ratio" | "wholeValue" | "details" | "note">> {}
+
 export interface BenchRow {
   readonly name: string;
-  readonly unit: "MB/s" | "documents/s";
+  readonly unit: "MB/s" | "documents/s" | "MB";
   /** Timed runs of each side, 0 where the first one must do because it takes minutes. @default 5; 3 where the peer takes long */
   readonly runs?: number;
   /** A workload, or the reason why the row cannot run here. */
-  prepare(): Promise<Workload | SampledWorkload | string>;
+  prepare(): Promise<Workload | SampledWorkload | MeasuredWorkload | string>;
 }
 
 /** One printed line. Times are seconds; a ratio above 1 means ahead of the peer. */
@@ -90,7 +101,12 @@ export interface BenchResult {
 export async function measure(bench: string, row: BenchRow): Promise<BenchResult | string> {
   const workload = await row.prepare();
   if (typeof workload === "string") return workload;
-  if ("kind" in workload) return await measureSampled(bench, row, workload);
+  if ("kind" in workload) {
+    if (workload.kind === "sampled") return await measureSampled(bench, row, workload);
+    const measured = await workload.measure();
+    const ratio = measured.peerValue === null ? null : measured.value / measured.peerValue;
+    return { bench, row: row.name, unit: row.unit, ratio, ...measured, ...provenance() };
+  }
   const { ours, peer, amount, missingPeer } = workload;
   const first = await secondsOf(ours);
   await peer?.run();
@@ -182,7 +198,7 @@ function timeApart(bench: string, row: string): OwnTimes {
 export async function measureOurs(row: BenchRow): Promise<OwnTimes | string> {
   const workload = await row.prepare();
   if (typeof workload === "string") return workload;
-  if (!("kind" in workload)) return `${row.name} is not a sampled row`;
+  if (!("kind" in workload) || workload.kind !== "sampled") return `${row.name} is not a sampled row`;
   workload.ours.run("sample");
   const sample: number[] = [];
   for (let run = 0; run < 5; run++) sample.push(processorSeconds(() => workload.ours.run("sample")));
@@ -194,10 +210,16 @@ function provenance(): Pick<BenchResult, "commit" | "node" | "cpu"> {
   return { commit: commit(), node: process.version, cpu: cpus()[0]?.model ?? "unknown" };
 }
 
+/** The shared corpus, JSONL.zst; undefined where it is not. */
+export function corpusPath(): string | undefined {
+  const path = process.env["FORGE_BENCH_DATA"] ?? join(packageRoot, "../shared/data/docs.jsonl.zst");
+  return existsSync(path) ? path : undefined;
+}
+
 /** The first `megabytes` of the shared corpus as JSON Lines, ending with a whole line; undefined where it is not. */
 export function sharedCorpus(megabytes: number): Uint8Array | undefined {
-  const path = process.env["FORGE_BENCH_DATA"] ?? join(packageRoot, "../shared/data/docs.jsonl.zst");
-  if (!existsSync(path)) return undefined;
+  const path = corpusPath();
+  if (path === undefined) return undefined;
   const bytes = zstdDecompressSync(readFileSync(path));
   const end = bytes.lastIndexOf(10, Math.min(bytes.length, megabytes * 1e6)) + 1;
   return new Uint8Array(bytes.subarray(0, end));

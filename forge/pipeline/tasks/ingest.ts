@@ -7,7 +7,15 @@
 import { join } from "node:path";
 import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
-import { assert, createAtomicFile, DataError, startLaps, utf8Column, type Laps } from "../../base/index.ts";
+import {
+  assert,
+  createAtomicFile,
+  createChannel,
+  DataError,
+  startLaps,
+  utf8Column,
+  type Laps,
+} from "../../base/index.ts";
 import { createFilters, type FilteredBatch, type FilterLists } from "../../filter/index.ts";
 import { takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
@@ -43,8 +51,8 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const reading: Record<string, number> = { replacements: 0 };
   const rejected: Record<string, number> = {};
   const chain = await createFilters(input, signals);
-  const rejects: RecordBatch[] = [];
-  const originals: RecordBatch[] = [];
+  const rejects = createChannel<RecordBatch>();
+  const originals = createChannel<RecordBatch>();
   const fates: Fates = { fates: [], edited: [], batchEnds: [] };
   const laps = startLaps();
   const readings = (await openStored(folder, partition, input)) ?? readFromSource(input, folder, laps);
@@ -69,9 +77,9 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       counts.editedBytes += filtered.editedBytes;
       const { kept, turnedAway } = sortOut(filtered, item.turnedAway);
       for (const { reason } of turnedAway) rejected[reason] = (rejected[reason] ?? 0) + 1;
-      if (turnedAway.length > 0) rejects.push(rejectBatch(filtered.batch, turnedAway));
+      if (turnedAway.length > 0) await rejects.push(rejectBatch(filtered.batch, turnedAway));
       const edited = kept.filter((row) => filtered.edited[row] === 1);
-      if (edited.length > 0) originals.push(textsOf(item.batch, edited));
+      if (edited.length > 0) await originals.push(textsOf(item.batch, edited));
       recordFates(fates, item.batch.numRows, kept, item.turnedAway, filtered.edited);
       counts.kept += kept.length;
       const batch = takeRows(filtered.batch, kept);
@@ -81,9 +89,23 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       laps.lap("write");
     }
   };
-  const documents = await writeBatches(join(folder, paths.documents), documentArrowSchema(signals), keep());
-  const turnedAway = await writeBatches(join(folder, paths.rejects), rejectSchema(signals), rejects);
-  const before = await writeBatches(join(folder, paths.originals), originalsSchema, originals);
+  /** The two other files end as this one does. */
+  const kept = async function* (): AsyncGenerator<RecordBatch, void, undefined> {
+    try {
+      yield* keep();
+      rejects.close();
+      originals.close();
+    } catch (error) {
+      rejects.fail(error);
+      originals.fail(error);
+      throw error;
+    }
+  };
+  const [documents, turnedAway, before] = await Promise.all([
+    writeBatches(join(folder, paths.documents), documentArrowSchema(signals), kept()),
+    writeBatches(join(folder, paths.rejects), rejectSchema(signals), rejects),
+    writeBatches(join(folder, paths.originals), originalsSchema, originals),
+  ]);
   const order = await writeFates(join(folder, paths.fates), fates);
   const bad = await quarantine.commit();
   assert(documents.rows === counts.kept, "all kept documents are written");
