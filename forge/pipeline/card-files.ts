@@ -1,9 +1,10 @@
 /** The end of an output: the dataset card (facts from the manifest, examples from the rejects), then the manifest. */
-import { join } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
 import { corpusManifestSchema, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { ManifestFile } from "../../schemas/run/manifest.ts";
-import { DataError, formatJson, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
-import { renderCard, type RejectExample } from "../card/index.ts";
+import { DataError, formatJson, isSystemError, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
+import { renderCard, type CardFile, type CardLayout, type RejectExample } from "../card/index.ts";
 import { openParquet } from "../shard/index.ts";
 
 /** Examples shown for each reason: the first ones in the order of the files. */
@@ -12,10 +13,9 @@ const examplesPerReason = 2;
 /** Writes the card for a manifest, and the manifest with the card's files in it. */
 export async function sealWithCard(folder: string, draft: CorpusManifest): Promise<CorpusManifest> {
   const card = await writeCardFiles(folder, draft);
-  const isCard = new Set(card.map((file) => file.path));
-  const files = [...draft.files.filter((file) => !isCard.has(file.path)), ...card].sort((a, b) =>
-    a.path < b.path ? -1 : 1,
-  );
+  await removeOtherPlots(folder, new Set(card.map((file) => file.path)));
+  const others = draft.files.filter(({ path }) => path !== "README.md" && !path.startsWith("card/"));
+  const files = [...others, ...card].sort((a, b) => (a.path < b.path ? -1 : 1));
   const manifest = corpusManifestSchema.parse({ ...draft, files });
   await writeFileAtomic(join(folder, "manifest.json"), formatJson(manifest));
   return manifest;
@@ -27,6 +27,15 @@ async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise
     written.push({ path, ...(await writeFileAtomic(join(folder, path), content)) });
   }
   return written;
+}
+
+/** A plot that an earlier card had and this one has not. */
+async function removeOtherPlots(folder: string, wanted: ReadonlySet<string>): Promise<void> {
+  const names = await readdir(join(folder, "card")).catch((error: unknown) => {
+    if (isSystemError(error) && error.code === "ENOENT") return [];
+    throw error;
+  });
+  for (const name of names) if (!wanted.has(`card/${name}`)) await rm(join(folder, "card", name), { force: true });
 }
 
 /**
@@ -60,11 +69,30 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
 }
 
 /** The card of a finished corpus as it would be written: paths relative to the folder, and contents. Writes nothing. */
-export async function previewCard(
-  folder: string,
-): Promise<readonly { readonly path: string; readonly content: string }[]> {
+export async function previewCard(folder: string, layout?: CardLayout): Promise<readonly CardFile[]> {
   const manifest = await readCorpusManifest(folder);
-  return renderCard(manifest, await collectExamples(folder, manifest));
+  return renderCard(manifest, await collectExamples(folder, manifest), layout);
+}
+
+/**
+ * Where a copy of a card puts its files, so that its links hold: plots beside it, named after it unless it is a README
+ * (which has its folder for itself).
+ */
+export function copyLayout(file: string): CardLayout {
+  const card = basename(file);
+  const stem = card.slice(0, card.length - extname(card).length);
+  return { card, plot: (name) => (stem.toLowerCase() === "readme" ? `${name}.svg` : `${stem}-${name}.svg`) };
+}
+
+/**
+ * Writes the card of a finished corpus into another folder, its plots beside it.
+ *
+ * @returns the paths written, relative to the folder of `file`
+ */
+export async function copyCard(folder: string, file: string): Promise<readonly string[]> {
+  const files = await previewCard(folder, copyLayout(file));
+  for (const { path, content } of files) await writeFileAtomic(join(dirname(file), path), content);
+  return files.map(({ path }) => path);
 }
 
 /** Writes the card of a finished corpus again. */

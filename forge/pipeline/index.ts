@@ -1,6 +1,6 @@
 /** Composes the rooms: a corpus config becomes a plan, a plan becomes an output folder that accounts for everything. */
 export { buildCorpus, planBuild, refilterCorpus, type BuildOptions } from "./build.ts";
-export { previewCard, readCorpusManifest, refreshCard } from "./card-files.ts";
+export { copyCard, copyLayout, previewCard, readCorpusManifest, refreshCard } from "./card-files.ts";
 export type { ExecuteOptions, Execution, Executor, TaskContext, TaskOutcome, TaskProgress } from "./executor.ts";
 export { describeInputs, type CorpusInputs } from "./inputs.ts";
 export {

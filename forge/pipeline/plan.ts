@@ -22,7 +22,7 @@ import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 3, dedup: 3, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 2, index: 1 } as const;
+const versions = { ingest: 4, dedup: 3, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 3, index: 1 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;
@@ -49,13 +49,15 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const revisions: readonly Revision[] = [...before, ...decontamination.revisions];
   const kept = (partition: number): readonly string[] => [...revised(partition), ...decontamination.kept(partition)];
   const partitions = inputs.splits.map((_, partition) => partition);
+  // What the card alone shows changes no token.
+  const { license: _license, ...tokenizerConfig } = config.tokenizer;
   const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
     draft(
       "tokenizer",
       {
         partitions: partitions.length,
         revisions,
-        config: config.tokenizer,
+        config: tokenizerConfig,
         given: inputs.tokenizer,
       } satisfies TokenizerInput,
       inputs.tokenizer === null ? partitions.flatMap(kept) : [],

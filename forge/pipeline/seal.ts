@@ -37,6 +37,8 @@ export async function seal(
   const quarantine = await writeQuarantine(folder, ingest.length);
   if (conservation.kept === 0) throw nothingKept(conservation);
   const figures = corpusFigures(config, inputs, byStage, ingest, documents);
+  const steps = Object.values(figures.rejectedBy).flatMap((reasons) => Object.values(reasons));
+  assert(sum(steps) === sum(Object.values(conservation.rejected)), "each rejected document has its step");
   // Where the output lies is not part of it: it may be moved.
   const { out: _out, ...settings } = config;
   const draft: CorpusManifest = {
@@ -160,6 +162,7 @@ function corpusFigures(
   const [chosen] = resultsOf<{ readonly unresolved: number }>(byStage, "choose");
   const verified = resultsOf<{ readonly pairs: number; readonly verified: number }>(byStage, "verify");
   const contamination = contaminationFigures(config, byStage, documents);
+  const clusterSizes = addHistograms(documents.map((one) => one.clusterSizes));
   const tokens: CorpusFigures["tokens"] = {};
   for (const shard of order.shards) {
     const split = (tokens[shard.split] ??= { documents: 0, tokens: 0, shards: 0 });
@@ -172,6 +175,7 @@ function corpusFigures(
     languages: addCounts(documents.map((one) => one.languages)),
     lengths: addHistograms(documents.map((one) => one.lengths)),
     keptTextBytes: sum(documents.map((one) => one.textBytes)),
+    rejectedBy: rejectedBySteps([...ingest.map((one) => one.rejectedBy), ...documents.map((one) => one.rejected)]),
     editedBytes: addCounts([
       { ingest: sum(ingest.map((one) => one.editedBytes)) },
       ...documents.map((one) => one.editedBytes),
@@ -179,16 +183,39 @@ function corpusFigures(
     replacements: sum(ingest.map((one) => one.replacements)),
     texts: textFigures(ingest),
     duplicates: {
-      clusters: sum(documents.map((one) => one.clusters)),
+      clusters: sum(clusterSizes.slice(1)),
       largestCluster: Math.max(0, ...documents.map((one) => one.largestCluster)),
+      clusterSizes,
       comparedPairs: sum(verified.map((one) => one.pairs)),
       verifiedPairs: sum(verified.map((one) => one.verified)),
       unresolved: chosen?.unresolved ?? 0,
     },
+    repeatedLines: repeatedLineFigures(config, byStage),
     contamination,
     tokenizer,
     tokens,
     beyondBudget: order.left,
+  };
+}
+
+function rejectedBySteps(
+  parts: readonly Readonly<Record<string, Readonly<Record<string, number>>>>[],
+): CorpusFigures["rejectedBy"] {
+  const steps = [...new Set(parts.flatMap((part) => Object.keys(part)))].sort();
+  return Object.fromEntries(steps.map((step) => [step, addCounts(parts.map((part) => part[step] ?? {}))]));
+}
+
+function repeatedLineFigures({ dedup }: CorpusConfig, byStage: ByStage): CorpusFigures["repeatedLines"] {
+  if (dedup.lines === undefined) return null;
+  const cuts = resultsOf<{
+    readonly editedDocuments: number;
+    readonly turnedAway: number;
+    readonly bytesRemoved: number;
+  }>(byStage, "cut-lines");
+  return {
+    editedDocuments: sum(cuts.map((one) => one.editedDocuments)),
+    rejected: sum(cuts.map((one) => one.turnedAway)),
+    bytesRemoved: sum(cuts.map((one) => one.bytesRemoved)),
   };
 }
 

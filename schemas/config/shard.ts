@@ -7,6 +7,7 @@ export const tokenizerConfigSchema = z.strictObject({
     .optional()
     .describe("A byte-level BPE tokenizer.json to use (GPT-2, BLOOM, GPT-NeoX, …); without it one is trained."),
   name: z.string().min(1).default("forge").describe("Name for people, stored in the shards."),
+  license: z.string().optional().describe("Licence of the tokenizer at `path`, for the card."),
   vocabularySize: z
     .int()
     .min(263)

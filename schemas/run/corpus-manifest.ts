@@ -92,6 +92,8 @@ export const corpusFiguresSchema = z.strictObject({
   /** Kept documents by length in UTF-8 bytes: bucket `k` holds [2ᵏ, 2ᵏ⁺¹). */
   lengths: z.array(count),
   keptTextBytes: count,
+  /** Rejected documents of the whole run by step (a filter, or a stage behind them) and by reason. */
+  rejectedBy: z.record(z.string(), z.record(z.string(), count)),
   /** Bytes that stages took out of texts which they kept, by stage. */
   editedBytes: z.record(z.string(), count),
   /** Bytes that were not UTF-8 and became U+FFFD, counted in replacements. */
@@ -101,12 +103,16 @@ export const corpusFiguresSchema = z.strictObject({
     /** Kept documents that stand for more than themselves. */
     clusters: count,
     largestCluster: count,
+    /** Kept documents by how many they stand for: bucket `k` holds [2ᵏ, 2ᵏ⁺¹), so bucket 0 those without copies. */
+    clusterSizes: z.array(count),
     /** Candidate pairs compared by their true Jaccard, and those at or above the threshold. */
     comparedPairs: count,
     verifiedPairs: count,
     /** Kept documents that share a bucket with one they were not compared with, because a budget ran out. */
     unresolved: count,
   }),
+  /** What taking repeated lines out did to kept documents; null when it was not configured. */
+  repeatedLines: z.strictObject({ editedDocuments: count, rejected: count, bytesRemoved: count }).nullable(),
   /** Null when no evaluation set was configured. */
   contamination: contaminationFiguresSchema.nullable(),
   tokenizer: z.strictObject({ name: z.string(), sha256: z.string(), vocabularySize: count, trained: z.boolean() }),

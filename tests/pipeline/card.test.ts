@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { refreshCard } from "../../forge/pipeline/index.ts";
+import { copyCard, refreshCard } from "../../forge/pipeline/index.ts";
 import { openTokenShards } from "../../forge/shard/index.ts";
 import { build, plantedConfig, plantedFiles, quarantineOf, rowsOf, snapshot, writeFiles } from "./corpora.ts";
 
@@ -42,13 +42,12 @@ describe("the dataset card", () => {
   it("has front matter that is YAML and counts what documents/ holds", async () => {
     const matter = parse(card.split("---\n")[1] ?? "") as Record<string, never>;
     const documents = await rowsOf(out, "documents");
-    const bytes = documents.reduce((sum, row) => sum + Buffer.byteLength(String(row["text"])), 0);
     expect(matter["pretty_name"]).toBe("planted");
     expect(matter["size_categories"]).toEqual(["n<1K"]);
-    expect(matter["dataset_info"]).toEqual({
-      config_name: "default",
-      splits: [{ name: "train", num_examples: documents.length, num_bytes: bytes }],
-    });
+    expect(matter["dataset_info"]).toMatchObject([
+      { config_name: "default", splits: [{ name: "train", num_examples: documents.length }] },
+      { config_name: "rejects" },
+    ]);
   });
 
   it("shows the figures that the files themselves give", async () => {
@@ -78,7 +77,7 @@ describe("the dataset card", () => {
       typeof row["language"] === "string" ? row["language"] : "unknown",
     );
     expect(tableUnder("Languages")).toEqual(
-      Object.entries(languages).map(([code, rows]) => [code, String(rows?.length)]),
+      Object.entries(languages).map(([code, rows]) => [code, String(rows?.length), "100.0 %"]),
     );
 
     for (const [split = "", inSplit, tokens, shards] of tableUnder("Tokens")) {
@@ -113,5 +112,33 @@ describe("the dataset card", () => {
     await writeFile(join(out, "README.md"), "overwritten by hand");
     await refreshCard(out);
     expect(await snapshot(out)).toEqual(before);
+  });
+
+  it("is copied elsewhere with its plots beside it, and its links lead to them", async () => {
+    for (const [name, plot] of [
+      ["copies/planted/README.md", "funnel.svg"],
+      ["copies/Planted text.md", "Planted text-funnel.svg"],
+    ] as const) {
+      const file = join(work, name);
+      const written = await copyCard(out, file);
+      const copy = await readFile(file, "utf8");
+      const links = [...copy.matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)].map(([, link = ""]) => decodeURI(link));
+      expect(links).toContain(plot);
+      expect(written.slice(1).sort()).toEqual([...links].sort());
+      for (const link of links) {
+        const original = join(out, "card", link.replace("Planted text-", ""));
+        expect(await readFile(join(dirname(file), link))).toEqual(await readFile(original));
+      }
+      const withoutLinks = (text: string): string => text.replace(/^!\[.*$/gm, "");
+      expect(withoutLinks(copy)).toBe(withoutLinks(card));
+    }
+  });
+
+  it("takes away a plot that an earlier card had", async () => {
+    await writeFile(join(out, "card", "old.svg"), "<svg/>");
+    const { files } = await refreshCard(out);
+    expect((await readdir(join(out, "card"))).map((name) => `card/${name}`).sort()).toEqual(
+      files.map(({ path }) => path).filter((path) => path.startsWith("card/")),
+    );
   });
 });

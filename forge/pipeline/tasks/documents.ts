@@ -21,7 +21,8 @@ export interface DocumentFigures {
   readonly languages: Readonly<Record<string, number>>;
   /** Bucket `k` counts texts of [2ᵏ, 2ᵏ⁺¹) UTF-8 bytes. */
   readonly lengths: readonly number[];
-  readonly clusters: number;
+  /** Bucket `k` counts kept documents that stand for [2ᵏ, 2ᵏ⁺¹). */
+  readonly clusterSizes: readonly number[];
   readonly largestCluster: number;
 }
 
@@ -84,6 +85,7 @@ type MutableFigures = { -readonly [Key in keyof DocumentFigures]: DocumentFigure
   editedBytes: Record<string, number>;
   languages: Record<string, number>;
   lengths: number[];
+  clusterSizes: number[];
 };
 
 function newFigures(): MutableFigures {
@@ -94,7 +96,7 @@ function newFigures(): MutableFigures {
     textBytes: 0,
     languages: {},
     lengths: [],
-    clusters: 0,
+    clusterSizes: [],
     largestCluster: 0,
   };
 }
@@ -129,11 +131,17 @@ function countDocument(figures: MutableFigures, bytes: number, language: string,
   figures.kept++;
   figures.textBytes += bytes;
   figures.languages[language] = (figures.languages[language] ?? 0) + 1;
-  const bucket = Math.floor(Math.log2(Math.max(1, bytes)));
-  while (figures.lengths.length <= bucket) figures.lengths.push(0);
-  figures.lengths[bucket] = (figures.lengths[bucket] ?? 0) + 1;
-  if (clusterSize > 1) figures.clusters++;
+  countAt(figures.lengths, bytes);
+  countAt(figures.clusterSizes, clusterSize);
   figures.largestCluster = Math.max(figures.largestCluster, clusterSize);
+}
+
+/** Adds one to the bucket of a value, which is below 2³². */
+function countAt(buckets: number[], value: number): void {
+  // Not by logarithms: those of large powers of two are not exact everywhere.
+  const bucket = 31 - Math.clz32(Math.max(1, value));
+  while (buckets.length <= bucket) buckets.push(0);
+  buckets[bucket] = (buckets[bucket] ?? 0) + 1;
 }
 
 async function* rejectRows(

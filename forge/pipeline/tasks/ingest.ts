@@ -36,6 +36,8 @@ export interface IngestCounts {
   readonly documentsIn: number;
   readonly kept: number;
   readonly rejected: Readonly<Record<string, number>>;
+  /** The same by step: a filter, or what comes before them. */
+  readonly rejectedBy: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly quarantined: number;
   /** U+FFFD put in for invalid UTF-8. */
   readonly replacements: number;
@@ -50,6 +52,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const counts = { documentsIn: 0, kept: 0, quarantined: 0, editedBytes: 0 };
   const reading: Record<string, number> = { replacements: 0 };
   const rejected: Record<string, number> = {};
+  const rejectedBy: Record<string, Record<string, number>> = {};
   const chain = await createFilters(input, signals);
   const rejects = createChannel<RecordBatch>();
   const originals = createChannel<RecordBatch>();
@@ -76,7 +79,11 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       });
       counts.editedBytes += filtered.editedBytes;
       const { kept, turnedAway } = sortOut(filtered, item.turnedAway);
-      for (const { reason } of turnedAway) rejected[reason] = (rejected[reason] ?? 0) + 1;
+      for (const { stage, reason } of turnedAway) {
+        rejected[reason] = (rejected[reason] ?? 0) + 1;
+        const ofStep = (rejectedBy[stage] ??= {});
+        ofStep[reason] = (ofStep[reason] ?? 0) + 1;
+      }
       if (turnedAway.length > 0) await rejects.push(rejectBatch(filtered.batch, turnedAway));
       const edited = kept.filter((row) => filtered.edited[row] === 1);
       if (edited.length > 0) await originals.push(textsOf(item.batch, edited));
@@ -120,7 +127,10 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   laps.lap("write");
   context.report({ bytes: 0, steps: laps.take() });
   const store = await writeStore(folder, partition, input, reading, files);
-  return { files: [...files, { path: paths.store, ...store }], result: { ...counts, ...reading, rejected } };
+  return {
+    files: [...files, { path: paths.store, ...store }],
+    result: { ...counts, ...reading, rejected, rejectedBy },
+  };
 }
 
 function readFromSource(input: IngestInput, folder: string, laps: Laps): ReturnType<typeof readDocuments> {
