@@ -31,8 +31,9 @@ interface BpeExports extends KernelExports {
 const absent = 2 ** 21 - 1;
 /** Texts of a piece together have this many bytes, unless one alone has more: they and their ids stay in the cache. */
 const pieceBytes = 1 << 17;
-/** Remembered pre-tokens: slots of 32 bytes; a pool of long ones, and places that point into it. */
-const smallSlots = 1 << 18;
+/** Remembered pre-tokens: slots of 16 bytes and of 32; a pool of long ones, and places that point into it. */
+const shortSlots = 1 << 17;
+const middleSlots = 1 << 17;
 const places = 1 << 16;
 const poolBytes = 1 << 22;
 
@@ -157,10 +158,11 @@ function normalizePiece(
 
 function placeModel(instance: KernelInstance, kernels: BpeExports, model: BpeModel): void {
   const count = model.merges.length / 3;
-  const small = instance.allocatePersistent(32 * smallSlots);
+  const short = instance.allocatePersistent(16 * shortSlots);
+  const middle = instance.allocatePersistent(32 * middleSlots);
   const placeTable = instance.allocatePersistent(4 * places);
   const pool = instance.allocatePersistent(poolBytes);
-  kernels.setRemembered(small, smallSlots, placeTable, places, pool, poolBytes);
+  kernels.setRemembered(short, shortSlots, middle, middleSlots, placeTable, places, pool, poolBytes);
   const ids = instance.placePersistent(model.byteIds.map((id) => Math.min(id, absent)));
   const initial = instance.allocatePersistent(4 * 65536);
   const merges = instance.placePersistent(model.merges);

@@ -17,7 +17,7 @@ import {
   wordStart,
 } from "./bpe-characters";
 import { cl100kEnd, classAt } from "./bpe-split-cl100k";
-import { encodePreToken } from "./bpe-remembered";
+import { encodeListed, listed, listRoom } from "./bpe-remembered";
 import { bloomBegins, contractionLength, gpt2Begins } from "./bpe-window";
 
 let addedStarts: usize = 0;
@@ -66,9 +66,13 @@ function encodePlain(start: usize, end: usize, out: usize): usize {
 function encodeOneByOne(p: usize, end: usize, out: usize): usize {
   const most = preTokenizer == 2 ? 3 : 1;
   while (p < end) {
-    const stop = preTokenizer == 4 ? gpt2DigitsEnd(p, end) : cl100kEnd(p, end, most);
-    out = encodePreToken(p, stop - p, out);
-    p = stop;
+    const first = p;
+    let count: usize = 0;
+    while (p < end && count < listRoom) {
+      p = preTokenizer == 4 ? gpt2DigitsEnd(p, end) : cl100kEnd(p, end, most);
+      store<u32>(listed + (count++ << 2), p as u32);
+    }
+    out = encodeListed(first, count, out);
   }
   return out;
 }
@@ -135,21 +139,36 @@ function equal(a: usize, b: usize, size: usize): bool {
 function encodeGpt2(start: usize, end: usize, out: usize): usize {
   let p = start;
   while (p < end) {
-    const window = p;
-    let begins = gpt2Begins(p, end);
-    if (begins == 0) {
-      const stop = gpt2PreTokenEnd(p, end);
-      out = encodePreToken(p, stop - p, out);
-      p = stop;
-    } else
-      do {
-        const stop = window + (ctz(begins) as usize);
-        out = encodePreToken(p, stop - p, out);
-        p = stop;
-        begins &= begins - 1;
-      } while (begins != 0);
+    const first = p;
+    let count: usize = 0;
+    while (p < end && count < listRoom) {
+      const begins = gpt2Begins(p, end);
+      if (begins == 0) {
+        p = gpt2PreTokenEnd(p, end);
+        store<u32>(listed + (count++ << 2), p as u32);
+      } else {
+        count = listBegins(begins, p, count);
+        p += 63 - (clz(begins) as usize);
+      }
+    }
+    out = encodeListed(first, count, out);
   }
   return out;
+}
+
+/** Lists the places of bits, eight at a time: what is written behind the last means nothing. Returns how many are listed. */
+// @ts-ignore: decorator
+@inline
+function listBegins(begins: u64, p: usize, count: usize): usize {
+  let to = listed + (count << 2);
+  count += popcnt(begins) as usize;
+  for (; begins != 0; to += 32) {
+    for (let i: usize = 0; i < 8; i++) {
+      store<u32>(to + (i << 2), (p + (ctz(begins) as usize)) as u32);
+      begins &= begins - 1;
+    }
+  }
+  return count;
 }
 
 /** End of the pre-token of GPT-2's pattern that begins at p; `p < end`. */
@@ -197,19 +216,19 @@ function encodeBloom(start: usize, end: usize, out: usize): usize {
   const high = v128.load(highNibbles);
   let p = start;
   while (p < end) {
-    const window = p;
-    let begins = bloomBegins(p, end, low, high);
-    if (begins == 0) {
-      const stop = bloomEnd(p, end);
-      out = encodePreToken(p, stop - p, out);
-      p = stop;
-    } else
-      do {
-        const stop = window + (ctz(begins) as usize);
-        out = encodePreToken(p, stop - p, out);
-        p = stop;
-        begins &= begins - 1;
-      } while (begins != 0);
+    const first = p;
+    let count: usize = 0;
+    while (p < end && count < listRoom) {
+      const begins = bloomBegins(p, end, low, high);
+      if (begins == 0) {
+        p = bloomEnd(p, end);
+        store<u32>(listed + (count++ << 2), p as u32);
+      } else {
+        count = listBegins(begins, p, count);
+        p += 63 - (clz(begins) as usize);
+      }
+    }
+    out = encodeListed(first, count, out);
   }
   return out;
 }
