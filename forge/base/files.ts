@@ -39,14 +39,15 @@ export function temporaryName(path: string): string {
 /**
  * Opens a file for an atomic write; makes its folder.
  *
+ * @param mode permissions; 0o600 keeps a secret
  * @throws EnvironmentError `disk-full` from `write` or `commit` when the disk is full
  */
-export async function createAtomicFile(path: string): Promise<AtomicFile> {
+export async function createAtomicFile(path: string, { mode }: { readonly mode?: number } = {}): Promise<AtomicFile> {
   const temporary = temporaryName(path);
   let handle: FileHandle | undefined;
   try {
     await mkdir(dirname(path), { recursive: true });
-    handle = await open(temporary, "wx");
+    handle = await open(temporary, "wx", mode);
   } catch (error) {
     throw wrapFileError(error, path);
   }
@@ -140,8 +141,12 @@ export async function writeFileInPlaces(
 }
 
 /** Writes a whole small file atomically. */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<FileDigest> {
-  await using file = await createAtomicFile(path);
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: { readonly mode?: number } = {},
+): Promise<FileDigest> {
+  await using file = await createAtomicFile(path, options);
   await file.write(typeof content === "string" ? Buffer.from(content, "utf8") : content);
   return await file.commit();
 }

@@ -12,6 +12,7 @@ export * from "./lock.ts";
 export * from "./probe.ts";
 export * from "./radix.ts";
 export * from "./random.ts";
+export * from "./retry.ts";
 export * from "./sorted-runs.ts";
 export * from "./text-edits.ts";
 export * from "./suggest.ts";

@@ -19,6 +19,7 @@ export const spec: CommandSpec = {
   examples: [
     "forge build-corpus docs/recipes/quickstart.yaml",
     "forge build-corpus --source 'texts/**/*.jsonl.zst' --source notes/ --out shards/mine",
+    "forge build-corpus --source 'hf://datasets/OWNER/NAME/data/*.parquet' --out shards/mine --dry-run",
     "forge build-corpus docs/recipes/quickstart.yaml --dry-run",
     "forge build-corpus my.yaml --set dedup.threshold=0.9 --update",
   ],
@@ -26,8 +27,8 @@ export const spec: CommandSpec = {
   options: [
     {
       name: "source",
-      value: "PATH",
-      description: "Instead of a config: file, folder or glob to read",
+      value: "URI",
+      description: "Instead of a config: file, folder, glob, https://, s3:// or hf://datasets/ to read",
       repeatable: true,
     },
     standardOptions.out,
@@ -91,17 +92,28 @@ function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
   const stages = plan.stages.map(
     (stage) => `  ${stage.name.padEnd(width)}  ${String(stage.tasks.length).padStart(5)} tasks  ${stage.summary}`,
   );
-  const cut = plan.stages.find(({ name }) => name === "split")?.tasks ?? [];
+  const first = plan.stages.find(({ name }) => name === "split")?.tasks ?? [];
+  const [copied, cut] = [true, false].map((copies) => first.filter(({ input }) => isCopy(input) === copies)) as [
+    typeof first,
+    typeof first,
+  ];
   const cutBytes = cut.reduce((sum, task) => sum + task.inputBytes, 0);
   // Text compresses to a quarter, about.
   const pieces = Math.max(cut.length, Math.round((cutBytes * 4) / config.read.pieceBytes));
-  const estimate =
-    cut.length === 0
+  const estimate = [
+    ...(cut.length === 0
       ? []
       : [
           `  (estimated: ${cut.length} compressed files are cut into about ${pieces} pieces, each a task of its own then)`,
-        ];
-  const total = `${megabytes(bytes - cutBytes)} of ${config.sources.length} sources would become ${out}/:`;
+        ]),
+    ...(copied.length === 0
+      ? []
+      : [
+          `  (${copied.length} files are copied first: their servers deliver no parts or do not vouch for the content)`,
+        ]),
+  ];
+  const copiedBytes = copied.reduce((sum, task) => sum + task.inputBytes, 0);
+  const total = `${megabytes(bytes - cutBytes - copiedBytes)} of ${config.sources.length} sources would become ${out}/:`;
   // The quickstart takes 1.3 times its input; JSON Lines with long texts up to three times.
   return [
     total,
@@ -109,4 +121,8 @@ function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
     ...estimate,
     `Disk needed: up to ${megabytes(bytes * 3)}, more for compressed input. Nothing was written.`,
   ].join("\n");
+}
+
+function isCopy(input: Plan["stages"][number]["tasks"][number]["input"]): boolean {
+  return typeof input === "object" && input !== null && "copy" in input;
 }

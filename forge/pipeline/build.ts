@@ -22,6 +22,7 @@ import { planCorpus } from "./plan.ts";
 import { withoutLaterStages, withoutPieces, withPieces } from "./plan-pieces.ts";
 import { findRecord } from "./records.ts";
 import { seal } from "./seal.ts";
+import { writeSecrets } from "./secrets.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import { hasStore } from "./tasks/stored.ts";
 
@@ -87,7 +88,7 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
     let inputs = found;
     if (first.stages.length > 0) {
       await prepareOutput(out, first, options);
-      cut.push(...(await execute(first, options, report)));
+      cut.push(...(await execute(first, options, report, found.secrets)));
       inputs = withPieces(found, config, cut);
     }
     const plan = planCorpus(config, inputs);
@@ -95,7 +96,7 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
     await prepareOutput(out, plan, { ...options, force: options.force === true && cut.length === 0 });
     const { root, files, splits, uncut } = inputs;
     await writeFileAtomic(join(out, inputsPath), formatJson({ root, files, splits, uncut }));
-    const records = [...cut, ...(await execute(withoutPieces(plan), options, report))];
+    const records = [...cut, ...(await execute(withoutPieces(plan), options, report, found.secrets))];
     await removeUnplanned(out, plan, records);
     return await seal(out, config, inputs, records);
   } catch (error) {
@@ -104,10 +105,17 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
   }
 }
 
-async function execute(plan: Plan, { executor, out, signal }: BuildOptions, reporter: Reporter): Promise<Execution> {
+async function execute(
+  plan: Plan,
+  { executor, out, signal }: BuildOptions,
+  reporter: Reporter,
+  secrets: CorpusInputs["secrets"],
+): Promise<Execution> {
   try {
+    await writeSecrets(out, secrets);
     return await executor(plan, { folder: out, reporter, signal });
   } finally {
+    await writeSecrets(out, {});
     // What tasks left half-written when one of them failed: on a full disk it would be in the way.
     await removeTemporaries(out);
   }

@@ -16,8 +16,10 @@ export interface CorpusInputs {
   readonly files: readonly InputFile[];
   /** One ingest task each; together they are the partitions of all later stages. */
   readonly splits: readonly InputSplit[];
-  /** Files that are cut into pieces first; until then each is one split. */
+  /** Files that are cut into pieces or copied first; until then each is one split. */
   readonly uncut: readonly InputFile[];
+  /** URLs with what gives access, by URI; see secrets.ts. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** SHA-256 of model files that filters use, by their name or path. */
   readonly models: Readonly<Record<string, string>>;
   /** A tokenizer that the config names; null when one is trained. */
@@ -40,8 +42,16 @@ export interface CorpusInputs {
  */
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
   const root = resolve(cwd, config.root);
-  const found = await planSources(config.sources, { root, read: config.read, ...(signal && { signal }) });
-  return { root, ...found, ...(await describeSettings(config, cwd, root, signal)) };
+  const { read, remote } = config;
+  const found = await planSources(config.sources, { root, read, remote, ...(signal && { signal }) });
+  const { evaluation, ...settings } = await describeSettings(config, cwd, root, signal);
+  return {
+    root,
+    ...found,
+    ...settings,
+    evaluation: evaluation.files,
+    secrets: { ...evaluation.secrets, ...found.secrets },
+  };
 }
 
 /** What a run needs besides its sources. */
@@ -50,7 +60,7 @@ async function describeSettings(
   cwd: string,
   root: string,
   signal?: AbortSignal,
-): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "evaluation" | "existing" | "signals">> {
+): Promise<Pick<CorpusInputs, "models" | "tokenizer" | "existing" | "signals"> & { readonly evaluation: Evaluation }> {
   const lists = config.sources.map((source) => filterLists(config, source));
   const models: Record<string, string> = {};
   for (const { name, path } of lists.flatMap((one) => wholeLists(one).flatMap((filters) => filterFiles(filters)))) {
@@ -84,18 +94,26 @@ export async function storedInputs(folder: string, config: CorpusConfig, cwd: st
     splits,
     uncut = [],
   } = json as Pick<CorpusInputs, "root" | "files" | "splits"> & Partial<Pick<CorpusInputs, "uncut">>;
-  return { root, files, splits, uncut, ...(await describeSettings(config, cwd, root)), storedOnly: true };
+  const { evaluation, ...settings } = await describeSettings(config, cwd, root);
+  const { files: sets, secrets } = evaluation;
+  return { root, files, splits, uncut, ...settings, evaluation: sets, secrets, storedOnly: true };
+}
+
+interface Evaluation {
+  readonly files: CorpusInputs["evaluation"];
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 async function describeEvaluationSets(
   config: CorpusConfig,
   root: string,
   signal: AbortSignal | undefined,
-): Promise<CorpusInputs["evaluation"]> {
+): Promise<Evaluation> {
+  const { read, remote } = config;
   const { sets } = config.decontaminate;
-  if (sets.length === 0) return [];
+  if (sets.length === 0) return { files: [], secrets: {} };
   const sources = sets.map(({ name, path }) => sourceConfigSchema.parse({ name, path, format: "jsonl" }));
-  const { files } = await planSources(sources, { root, read: config.read, ...(signal && { signal }) }).catch(
+  const { files, secrets } = await planSources(sources, { root, read, remote, ...(signal && { signal }) }).catch(
     (error: unknown) => {
       if (!(error instanceof DataError)) throw error;
       const { code, message, position, hint } = error;
@@ -105,7 +123,13 @@ async function describeEvaluationSets(
       });
     },
   );
-  return files.map(({ source, uri, sha256 }) => ({ set: sets.findIndex(({ name }) => name === source), uri, sha256 }));
+  const described = files.map(({ source, uri, fingerprint, remote: far }) => ({
+    set: sets.findIndex(({ name }) => name === source),
+    uri,
+    fingerprint,
+    ...(far !== undefined && { remote: far }),
+  }));
+  return { files: described, secrets };
 }
 
 async function describeTokenizer(path: string): Promise<CorpusInputs["tokenizer"]> {

@@ -19,6 +19,8 @@ export const outputEntries = [
 export const planPath = ".work/plan.json";
 /** What was read, so that it can be filtered again without its sources. */
 export const inputsPath = ".work/inputs.json";
+/** URLs that give access, while a run needs them. */
+export const secretsPath = ".work/secrets.json";
 /** Work folder that the paths of dedup tasks are relative to. */
 export const workFolder = ".work";
 export const tokenizerPath = "tokenizer/tokenizer.json";
@@ -79,6 +81,11 @@ export function partitionFiles(partition: number): PartitionFiles {
 /** A piece of a file that was cut; `name` stands for the file. */
 export function piecePath(name: string, index: number): string {
   return `.work/pieces/${name}-${numbered(index)}.zst`;
+}
+
+/** A copy of a file that cannot be read where it is. */
+export function copyPath(name: string): string {
+  return `.work/pieces/${name}`;
 }
 
 /** Five digits, so that names sort as numbers do. */

@@ -45,8 +45,10 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
     preparation: { repair: config.repair, redact: config.redact },
     files: inputs.evaluation,
     root: inputs.root,
+    remote: config.remote,
   };
-  const { root: _root, ...matters } = indexInput;
+  const { root: _root, remote: _remote, files, ...rest } = indexInput;
+  const matters = { ...rest, files: files.map(({ set, uri, fingerprint }) => ({ set, uri, fingerprint })) };
   const index = makeStage("decontaminate-index", "index the n-grams of evaluation sets", version, [
     { ...draft("index", indexInput, []), matters },
   ]);

@@ -12,6 +12,7 @@ import { indexSettings, planDedup, settingsOf, type DedupStage, type DedupTask }
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
+import { publicConfig } from "./secrets.ts";
 import { planPieces } from "./plan-pieces.ts";
 import { numbered, type Revision } from "./layout.ts";
 import { planDecontamination } from "./plan-decontamination.ts";
@@ -153,12 +154,12 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
 
 /** What the output depends on, by name: compared by `--update` and by the refusal to mix outputs. */
 function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] {
-  const { out: _out, root: _root, ...rest } = config;
+  const { out: _out, root: _root, remote: _remote, ...rest } = publicConfig(config);
   return Object.fromEntries<Task["input"]>([
     ["program", program] as const,
     ...Object.entries(rest).map(([name, value]) => [`config.${name}`, toJson(value)] as const),
-    ...inputs.files.map((file) => [`input ${file.uri}`, file.sha256] as const),
-    ...inputs.evaluation.map(({ uri, sha256 }) => [`evaluation ${uri}`, sha256] as const),
+    ...inputs.files.map((file) => [`input ${file.uri}`, file.fingerprint] as const),
+    ...inputs.evaluation.map(({ uri, fingerprint }) => [`evaluation ${uri}`, fingerprint] as const),
     ...inputs.existing.map(
       ({ corpus, index, documents }) =>
         [`existing ${corpus} ${index.path}`, `${index.sha256} ${documents.sha256}`] as const,
@@ -171,8 +172,8 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
 function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
   const tasks = inputs.splits.map((split, partition) => {
     const source = config.sources.find((candidate) => candidate.name === split.source);
-    const reading: Omit<ReadingInput, "root"> = {
-      split,
+    const reading: Omit<ReadingInput, "root" | "remote"> = {
+      split: { ...split, parts: split.parts.map(({ remote: _, ...part }) => part) },
       read: config.read,
       extract: config.extract,
       repair: config.repair,
@@ -183,7 +184,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       },
     };
     const lists = filterLists(config, source);
-    const matters: Omit<IngestInput, "root" | "storedOnly"> = {
+    const matters: Omit<IngestInput, "root" | "remote" | "storedOnly"> = {
       ...reading,
       ...lists,
       partition,
@@ -192,7 +193,8 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       languageKey: hashJson(languageModels(lists, inputs.models)),
     };
     // The root may be moved: ids and texts do not depend on it. Nor do they on where documents are read from.
-    const input: IngestInput = { ...matters, root: inputs.root, storedOnly: inputs.storedOnly === true };
+    const { root, storedOnly = false } = inputs;
+    const input: IngestInput = { ...matters, split, root, remote: config.remote, storedOnly };
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
   return makeStage("ingest", "read, extract, repair, redact, identify language, filter", versions.ingest, tasks);

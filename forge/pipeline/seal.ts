@@ -17,6 +17,7 @@ import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
 import type { FlagFigures, IndexFigures, MarkFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
+import { publicConfig } from "./secrets.ts";
 import { textFigures } from "./text-figures.ts";
 
 /** Writes what closes an output and returns its manifest. */
@@ -40,7 +41,7 @@ export async function seal(
   const steps = Object.values(figures.rejectedBy).flatMap((reasons) => Object.values(reasons));
   assert(sum(steps) === sum(Object.values(conservation.rejected)), "each rejected document has its step");
   // Where the output lies is not part of it: it may be moved.
-  const { out: _out, ...settings } = config;
+  const { out: _out, ...settings } = publicConfig(config);
   const draft: CorpusManifest = {
     version: 1,
     kind: "corpus",

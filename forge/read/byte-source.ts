@@ -8,25 +8,27 @@ import { createReadStream } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DataError, wrapFileError } from "../base/index.ts";
+import type { SplitPart } from "./types.ts";
 
 /** A file of known size that can be read by ranges. */
 export interface ByteSource {
   /** As documents and messages name it. */
   readonly uri: string;
-  /** Bytes, as compressed as they lie there. */
+  /** Bytes, as compressed as they lie there; infinite while a server does not tell and the end was not reached. */
   readonly size: number;
-  /** What its content is known by without reading it, such as a revision; absent where the content must be hashed. */
-  readonly fingerprint?: string;
   /** Bytes `[start, end)` in chunks of about 1 MB; the chunks are the caller's. */
   read(start?: number, end?: number): AsyncIterable<Uint8Array>;
 }
 
-/** Finds the source of a URI. */
-export type OpenSource = (uri: string) => Promise<ByteSource>;
+/** A file, and which of it will be read: a source far away fetches no more ahead than that. */
+export type FileToOpen = Pick<SplitPart, "uri" | "remote"> & Partial<Pick<SplitPart, "end">>;
+
+/** Finds the source of a file. */
+export type OpenSource = (file: FileToOpen) => Promise<ByteSource>;
 
 /** Files below a root. @throws DataError when a file is not there or may not be read */
 export function localSources(root: string): OpenSource {
-  return async (uri) => await openLocal(resolve(root, uri), uri);
+  return async ({ uri }) => await openLocal(resolve(root, uri), uri);
 }
 
 const chunkBytes = 1 << 20;

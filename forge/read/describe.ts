@@ -1,72 +1,64 @@
-/** What a plan needs to know of a file: size, hash, format, and where it can be cut. */
+/** What a plan needs to know of a file: size, fingerprint, format, and where it can be cut. */
 import { createHash } from "node:crypto";
-import { posix } from "node:path";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { DataError, ForgeError } from "../base/index.ts";
-import { inspectArrow } from "./arrow.ts";
+import { EnvironmentError, ForgeError, TransientError } from "../base/index.ts";
 import type { ByteSource, OpenSource } from "./byte-source.ts";
 import { compressionOf, formatOf } from "./formats.ts";
-import { inspectParquet } from "./parquet.ts";
-import type { InputFile, Inspection } from "./types.ts";
-import { inspectZstd } from "./zstd-frames.ts";
+import { inspectFile, keptOf } from "./inspect.ts";
+import type { FoundFile } from "./remote/list.ts";
+import { fileName } from "./remote/uri.ts";
+import type { Compression, InputFile, Inspection } from "./types.ts";
 
 export type DescribedFile = InputFile & Pick<Inspection, "problem">;
 
-/** Looks at a file; a string says why it cannot be read. */
+/** A file on this machine, or what a server told of one. */
+export type Place = { readonly uri: string } | FoundFile;
+
+/**
+ * Looks at a file; a string says why it cannot be read.
+ *
+ * @throws TransientError, EnvironmentError when a server is silent or does not let us in: no fault of one file
+ */
 export async function describeFile(
   source: SourceConfig,
-  uri: string,
-  { splitBytes }: Pick<ReadConfig, "splitBytes">,
+  place: Place,
+  read: Pick<ReadConfig, "splitBytes">,
   openSource: OpenSource,
 ): Promise<DescribedFile | string> {
   try {
-    const bytes = await openSource(uri);
-    const name = posix.basename(uri);
-    const file: InputFile = {
+    const { uri } = place;
+    const name = fileName(uri);
+    const file = {
       source: source.name,
       uri,
       format: formatOf(name, source.preset === "brown-corpus" ? "brown" : source.format),
       compression: compressionOf(name),
-      bytes: bytes.size,
-      sha256: await digest(bytes),
+      ...("remote" in place ? describeFound(place) : await describeLocal(await openSource(place))),
     };
-    const found = bytes.size === 0 ? undefined : await inspect(file, source, splitBytes, bytes);
-    const { borders = [], contentBytes, problem } = found ?? {};
-    return {
-      ...file,
-      ...(borders.length > 0 && { borders }),
-      ...(contentBytes !== undefined && { contentBytes }),
-      ...(problem !== undefined && { problem }),
-    };
+    const found = await inspectFile(file, source, read, () => openSource(file));
+    return { ...file, ...keptOf(found), ...(found.problem !== undefined && { problem: found.problem }) };
   } catch (error) {
+    if (error instanceof TransientError || error instanceof EnvironmentError) throw error;
     if (error instanceof ForgeError) return error.message;
     throw error;
   }
 }
 
-async function digest(source: ByteSource): Promise<string> {
+async function describeLocal(source: ByteSource): Promise<Pick<InputFile, "bytes" | "fingerprint">> {
   const hash = createHash("sha256");
-  if (source.fingerprint !== undefined) return hash.update(source.fingerprint).digest("hex");
   for await (const chunk of source.read()) hash.update(chunk);
-  return hash.digest("hex");
+  return { bytes: source.size, fingerprint: hash.digest("hex") };
 }
 
-/** Looks into formats that carry a schema and an index of their parts. */
-async function inspect(
-  file: InputFile,
-  { fields }: Pick<SourceConfig, "fields">,
-  splitBytes: number,
-  source: ByteSource,
-): Promise<Partial<Inspection>> {
-  try {
-    if (file.format === "parquet") return await inspectParquet(source, fields);
-    if (file.format === "arrow") return await inspectArrow(source, file.compression, fields);
-    const isLong = file.format === "jsonl" && file.bytes > splitBytes;
-    if (isLong && file.compression === "zstd") return await inspectZstd(source);
-    return {};
-  } catch (error) {
-    // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.
-    if (error instanceof DataError && error.code === "parquet-unreadable") return {};
-    throw error;
-  }
+function describeFound({
+  uri,
+  fingerprint,
+  remote,
+  encoding,
+}: FoundFile): Pick<InputFile, "bytes" | "fingerprint" | "remote"> & { readonly compression?: Compression } {
+  const compression = compressionOf(fileName(uri)) === "none" ? encodings[encoding ?? ""] : undefined;
+  return { bytes: remote.bytes ?? 0, fingerprint, remote, ...(compression !== undefined && { compression }) };
 }
+
+/** Files that a server stores compressed under a name that does not say so. */
+const encodings: Readonly<Record<string, Compression>> = { gzip: "gzip", "x-gzip": "gzip", zstd: "zstd" };

@@ -4,10 +4,14 @@
  * Knows files and formats; repairs nothing but invalid UTF-8, judges nothing.
  */
 export { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
-export { cutFile, type CutFileOptions, type PieceFile } from "./pieces.ts";
-export { planSources, splitSources, type PlanSourcesOptions } from "./plan.ts";
+export { copyFile, describeCopy, needsCopying, type CopiedFile } from "./copies.ts";
+export { cutFile, needsCutting, type CutFileOptions, type PieceFile } from "./pieces.ts";
+export { planSources, type PlanSourcesOptions } from "./plan.ts";
 export { readSplit, type ReadSplitOptions } from "./read.ts";
 export { readObjects, type ReadObjectsOptions } from "./objects.ts";
+export { publicUri } from "./remote/uri.ts";
+export { openSources, type SourcesOptions } from "./sources.ts";
+export { splitSources } from "./splits.ts";
 export type {
   Compression,
   InputFile,
@@ -16,5 +20,6 @@ export type {
   Piece,
   ReadItem,
   ReadRejection,
+  RemoteFile,
   SplitPart,
 } from "./types.ts";

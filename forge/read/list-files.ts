@@ -9,6 +9,7 @@ import { isAbsolute, join, matchesGlob, resolve } from "node:path";
 import type { SourceConfig } from "../../schemas/config/corpus.ts";
 import { isSystemError } from "../base/index.ts";
 import { sourceUri } from "./identity.ts";
+import { schemeOf } from "./remote/uri.ts";
 
 /** What a source's patterns led to. */
 export interface FileList {
@@ -18,7 +19,7 @@ export interface FileList {
   readonly missing: readonly string[];
 }
 
-/** Lists the files of one source below the root. */
+/** Lists the files of one source on this machine. */
 export async function listFiles(source: SourceConfig, root: string): Promise<FileList> {
   const found = new Set<string>();
   const missing: string[] = [];
@@ -27,8 +28,8 @@ export async function listFiles(source: SourceConfig, root: string): Promise<Fil
     for (const path of await walk(join(root, folder), wanted)) found.add(path);
     if (found.size === 0) missing.push(`preset ${source.preset} (${folder})`);
   }
-  const patterns = typeof source.path === "string" ? [source.path] : (source.path ?? []);
-  for (const pattern of patterns) {
+  for (const pattern of [source.path ?? []].flat()) {
+    if (schemeOf(pattern) !== undefined) continue;
     const paths = await expand(pattern, root);
     if (paths.length === 0) missing.push(pattern);
     for (const path of paths) found.add(path);

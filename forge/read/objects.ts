@@ -3,13 +3,14 @@
  *
  * Bad input is an error here, not a quarantine entry: an evaluation set with a hole would pass for one that was checked.
  */
-import { basename } from "node:path";
 import { DataError } from "../base/index.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
 import { compressionOf } from "./formats.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes } from "./open.ts";
 import { readParquetObjects } from "./parquet.ts";
+import { fileName } from "./remote/uri.ts";
+import type { RemoteFile } from "./types.ts";
 
 const lineFeed = 0x0a;
 
@@ -18,6 +19,7 @@ export interface ReadObjectsOptions {
   readonly root: string;
   /** @default files below the root */
   readonly openSource?: OpenSource;
+  readonly remote?: RemoteFile;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface ReadObjectsOptions {
  */
 export async function* readObjects(
   uri: string,
-  { root, openSource = localSources(root) }: ReadObjectsOptions,
+  { root, remote, openSource = localSources(root) }: ReadObjectsOptions,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
-  const source = await openSource(uri);
-  if (/\.parquet$/i.test(uri)) return yield* readParquetObjects(source);
+  const source = await openSource({ uri, ...(remote && { remote }) });
+  if (/\.parquet$/i.test(fileName(uri))) return yield* readParquetObjects(source);
   let row = 0;
   for await (const line of lines(source)) {
     if (line.trim() !== "") yield parse(line, uri, row++);
@@ -57,7 +59,7 @@ function parse(line: string, uri: string, row: number): Readonly<Record<string, 
 async function* lines(source: ByteSource): AsyncGenerator<string, void, undefined> {
   let rest: Buffer[] = [];
   try {
-    for await (const chunk of openBytes(source, compressionOf(basename(source.uri)))) {
+    for await (const chunk of openBytes(source, compressionOf(fileName(source.uri)))) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       let start = 0;
       for (let end = bytes.indexOf(lineFeed); end >= 0; end = bytes.indexOf(lineFeed, start)) {

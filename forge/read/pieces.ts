@@ -31,8 +31,9 @@ const lineFeed = 0x0a;
 
 /** True for files of which only one worker at a time could read. */
 export function needsCutting(file: InputFile, pieceBytes: number): boolean {
-  const { format, compression, borders, bytes } = file;
-  return format === "jsonl" && compression !== "none" && borders === undefined && bytes > pieceBytes / 4;
+  const { format, compression, borders, bytes, remote } = file;
+  const isLarge = bytes > pieceBytes / 4 || (remote !== undefined && remote.bytes === undefined);
+  return format === "jsonl" && compression !== "none" && borders === undefined && isLarge;
 }
 
 /** Cuts a file; a damaged one up to its damage, of which the last piece tells. */

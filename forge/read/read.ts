@@ -69,14 +69,16 @@ export async function* readSplit(
   for (const part of split.parts) {
     signal?.throwIfAborted();
     try {
-      const source = await (part.piece === undefined ? openSource(part.uri) : localSources(folder)(part.piece.path));
+      const local = part.piece?.path ?? part.copy;
+      const source = await (local === undefined ? openSource(part) : localSources(folder)({ uri: local }));
       const context = { source, part, read, fields: config.fields, language: config.language, kernels };
       for await (const _ of readers[part.format](context, collect)) {
         if (collect.full) yield* collect.drain();
         signal?.throwIfAborted();
       }
     } catch (error) {
-      if (!(error instanceof DataError)) throw error;
+      // Other parts of a remote file may have been read already: nothing of it is to be trusted.
+      if (!(error instanceof DataError) || error.code.startsWith("remote-")) throw error;
       collect.quarantine(unreadable(part, error));
     }
     if (collect.full) yield* collect.drain();

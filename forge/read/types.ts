@@ -35,11 +35,33 @@ export interface InputFile {
   readonly format: FormatName;
   readonly compression: Compression;
   readonly bytes: number;
-  /** SHA-256 (hex) of the file as it lies on the disk. */
-  readonly sha256: string;
+  /**
+   * What changes with the content: its SHA-256 (hex) where it is known, else what the server vouches for (`etag "…"`).
+   * Part of the keys of all tasks that read the file.
+   */
+  readonly fingerprint: string;
+  /** Of a file that is not on this machine. */
+  readonly remote?: RemoteFile;
+  /** Copy of such a file that a task made (path relative to the output folder): what splits read and are known by. */
+  readonly copy?: { readonly path: string; readonly sha256: string };
   /** Where it can be cut; absent when its format is cut anywhere, or not at all. */
   readonly borders?: readonly Border[];
   readonly contentBytes?: number;
+}
+
+/** What it takes to read a file that is elsewhere without looking at it again, and to notice that it changed. */
+export interface RemoteFile {
+  /** Of the whole file; absent when the server does not tell. */
+  readonly bytes?: number;
+  /** Its parts can be asked for; then its size is known. */
+  readonly ranges: boolean;
+  /** The fingerprint vouches for every byte; else a task copies the file first. */
+  readonly exact: boolean;
+  /** Sent along with every request, and expected back. */
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** Commit of a data set on the Hugging Face hub. */
+  readonly revision?: string;
 }
 
 /** A piece of a file that could not be read in parts, cut out by a task and standing in the output's work folder. */
@@ -67,8 +89,12 @@ export interface SplitPart {
   readonly positions?: { readonly start: number; readonly end: number };
   /** What is read instead of the file; `start`, `end` and `compression` are the piece's. */
   readonly piece?: Pick<Piece, "path" | "position" | "damage">;
+  /** A copy that is read instead; all else is the file's. */
+  readonly copy?: string;
   /** Of the whole file (or piece): part of the task's key, so that a changed file is read again. */
-  readonly sha256: string;
+  readonly fingerprint: string;
+  /** How to get at it; no part of the key. */
+  readonly remote?: RemoteFile;
 }
 
 /** What one task reads: a range of a large file, or a group of small ones, all of one source. */
@@ -83,8 +109,10 @@ export interface InputPlan {
   /** In the order of the config's sources, then by URI. */
   readonly files: readonly InputFile[];
   readonly splits: readonly InputSplit[];
-  /** Files that must be cut into pieces to be read in parts; until then each is one split. */
+  /** Files that a task must cut into pieces or copy first; until then each is one split. */
   readonly uncut: readonly InputFile[];
+  /** URLs with names, passwords or signatures, by their URIs. Secret: kept out of plans and manifests. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** A record that was read but is no text: a failed request, a picture. Its row in the batch has an empty text. */

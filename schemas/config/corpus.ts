@@ -2,13 +2,14 @@
  * The config of `forge build-corpus`. Every default, bound and description lives here (and in the parts imported).
  *
  * Extraction, repair and redaction: extract.ts. Rules of filters: filter.ts. Deduplication: dedup.ts.
- * Decontamination: decontaminate.ts. Tokenizer and shards: shard.ts.
+ * Decontamination: decontaminate.ts. Tokenizer and shards: shard.ts. Files on other machines: remote.ts.
  */
 import { z } from "zod";
 import { decontaminateConfigSchema } from "./decontaminate.ts";
 import { dedupConfigSchema } from "./dedup.ts";
 import { extractConfigSchema, redactConfigSchema, repairConfigSchema } from "./extract.ts";
 import { filterConfigSchema, filterListSchema } from "./filter.ts";
+import { remoteConfigSchema } from "./remote.ts";
 import { shardConfigSchema, tokenizerConfigSchema } from "./shard.ts";
 
 export { filterConfigSchema };
@@ -58,7 +59,10 @@ export const sourceConfigSchema = z
     path: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
       .optional()
-      .describe("File, folder or glob (or a list of them), relative to `root`; `.gz` and `.zst` are decompressed."),
+      .describe(
+        "File, folder or glob (or a list of them), relative to `root`, or a URI: `https://…`, `s3://BUCKET/KEY` and " +
+          "`hf://datasets/OWNER/NAME[@REVISION]/PATH`, the last two with globs; `.gz` and `.zst` are decompressed.",
+      ),
     preset: z
       .enum(presetNames)
       .optional()
@@ -161,6 +165,9 @@ export const corpusConfigSchema = z.strictObject({
     })
     .describe("What to read. Of two duplicates the document of the earlier source is kept."),
   read: readConfigSchema.prefault({}).describe("How input is split and what happens to bad input."),
+  remote: remoteConfigSchema
+    .prefault({})
+    .describe("How files are fetched that are not on this machine; decides no byte of the output."),
   extract: extractConfigSchema.prefault({}).describe("How a page of HTML becomes text."),
   repair: repairConfigSchema.prefault({}).describe("Repair of Unicode and white space, before anything is measured."),
   redact: redactConfigSchema

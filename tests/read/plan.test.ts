@@ -107,7 +107,7 @@ describe("planSources", () => {
     await using other = await folderOf({ "a.txt": "b" });
     const sources = [{ name: "s", path: "a.txt" }];
     const before = await plan(one.path, sources);
-    expect((await plan(other.path, sources)).files[0]?.sha256).not.toBe(before.files[0]?.sha256);
+    expect((await plan(other.path, sources)).files[0]?.fingerprint).not.toBe(before.files[0]?.fingerprint);
     await writeFile(join(other.path, "a.txt"), "a");
     expect(await plan(other.path, sources)).toEqual(before);
   });

@@ -86,7 +86,7 @@ async function cutAndRead(root: string, config: CorpusConfig): Promise<CutAndRea
   const plan = await planSources(config.sources, { root, read: config.read });
   const pieces = new Map<string, readonly Piece[]>();
   for (const file of plan.uncut) {
-    const source = await localSources(root)(file.uri);
+    const source = await localSources(root)(file);
     const createPiece = async (index: number) => {
       const name = `pieces/${index}.zst`;
       const chunks: Uint8Array[] = [];

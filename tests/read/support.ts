@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { planSources, readSplit, type InputPlan } from "../../forge/read/index.ts";
+import { openSources, planSources, readSplit, type InputPlan } from "../../forge/read/index.ts";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Quarantine } from "../../schemas/record/reject.ts";
 
@@ -38,7 +38,9 @@ export interface Found {
 const html = { mediaType: "text/html" };
 
 export async function readAll(root: string, config: CorpusConfig): Promise<Found> {
-  const plan = await planSources(config.sources, { root, read: config.read });
+  const { read, remote } = config;
+  const plan = await planSources(config.sources, { root, read, remote });
+  const openSource = openSources({ root, remote, secrets: plan.secrets });
   const documents: Readonly<Record<string, unknown>>[] = [];
   const quarantined: Quarantine[] = [];
   const rejected: Readonly<Record<string, unknown>>[] = [];
@@ -47,7 +49,7 @@ export async function readAll(root: string, config: CorpusConfig): Promise<Found
   for (const split of plan.splits) {
     const source = config.sources.find(({ name }) => name === split.source);
     if (source === undefined) throw new Error(`no source ${split.source}`);
-    for await (const item of readSplit(split, { root, source, read: config.read })) {
+    for await (const item of readSplit(split, { root, source, read, openSource })) {
       if ("quarantine" in item) quarantined.push(item.quarantine);
       else {
         batches++;

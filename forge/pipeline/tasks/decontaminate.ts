@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { DecontaminateConfig, EvaluationSet } from "../../../schemas/config/decontaminate.ts";
+import type { RemoteConfig } from "../../../schemas/config/remote.ts";
 import {
   growingUint32,
   utf8Column,
@@ -40,6 +41,7 @@ import { writeParquet, type ParquetColumn, type ParquetRow } from "../../shard/i
 import { readBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { contaminatedExamplesPath, partitionFiles, workFolder, type Revision } from "../layout.ts";
+import { readSecrets } from "../secrets.ts";
 import { asDocuments, readExamples, type EvaluationFile } from "./evaluation.ts";
 import { decidedBatches, type DecidedBatch } from "./kept.ts";
 import type { TextPreparation } from "./reading.ts";
@@ -53,6 +55,7 @@ export interface EvaluationIndexInput {
   readonly files: readonly EvaluationFile[];
   /** Absolute; decides no byte of the output. */
   readonly root: string;
+  readonly remote: RemoteConfig;
 }
 
 export interface ScanInput {
@@ -100,10 +103,11 @@ export interface MarkFigures {
 }
 
 export async function indexEvaluationSets(input: EvaluationIndexInput, context: TaskContext): Promise<TaskOutcome> {
-  const { config, preparation, files, root } = input;
+  const { config, preparation, files, root, remote } = input;
   const { sets, ngram, minWords } = config;
   const kernels = await loadKernels();
-  const examples = asDocuments(readExamples(sets, files, root), preparation, kernels);
+  const sources = { root, remote, secrets: await readSecrets(context.folder) };
+  const examples = asDocuments(readExamples(sets, files, sources), preparation, kernels);
   const written = await writeContaminationIndex(examples, join(context.folder, workFolder), {
     ngram,
     minWords,

@@ -6,7 +6,7 @@ import type { EvaluationSet } from "../../../schemas/config/decontaminate.ts";
 import { DataError } from "../../base/index.ts";
 import type { EvaluationExample } from "../../decontaminate/index.ts";
 import type { TextColumn, TextKernels } from "../../kernels/index.ts";
-import { readObjects } from "../../read/index.ts";
+import { openSources, readObjects, type RemoteFile, type SourcesOptions } from "../../read/index.ts";
 import { prepareTexts, type TextPreparation } from "./reading.ts";
 
 /** A file of an evaluation set. */
@@ -14,7 +14,9 @@ export interface EvaluationFile {
   /** Index of the set in the config. */
   readonly set: number;
   readonly uri: string;
-  readonly sha256: string;
+  readonly fingerprint: string;
+  /** Of a file that is not on this machine. */
+  readonly remote?: RemoteFile;
 }
 
 /** Examples whose texts are repaired at a time. */
@@ -57,9 +59,10 @@ export async function* asDocuments(
 export async function* readExamples(
   sets: readonly Pick<EvaluationSet, "name" | "fields">[],
   files: readonly EvaluationFile[],
-  root: string,
+  sources: SourcesOptions,
 ): AsyncGenerator<EvaluationExample, void, undefined> {
-  for (const { set, uri } of files) {
+  const openSource = openSources(sources);
+  for (const { set, uri, remote } of files) {
     const { name, fields } = sets[set] as Pick<EvaluationSet, "name" | "fields">;
     const wanted = {
       question: listed(fields.question),
@@ -74,7 +77,7 @@ export async function* readExamples(
         return values.flatMap((value) => textsIn(value, { set: name, uri, field, row }));
       });
     let row = 0;
-    for await (const record of readObjects(uri, { root })) {
+    for await (const record of readObjects(uri, { root: sources.root, openSource, ...(remote && { remote }) })) {
       const id = fields.id === undefined ? undefined : valuesAt(record, fields.id.split("."))[0];
       yield {
         set,

@@ -2,19 +2,23 @@
 import type { RecordBatch } from "apache-arrow";
 import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import type { ExtractConfig, RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
+import type { RemoteConfig } from "../../../schemas/config/remote.ts";
 import type { Quarantine } from "../../../schemas/record/reject.ts";
 import { assert, utf8Column, type Laps, type Utf8Column } from "../../base/index.ts";
 import { createExtractor, redactTexts, repairTexts, type Extractor } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
 import { loadKernels, type TextKernels } from "../../kernels/index.ts";
-import { readSplit, type InputSplit } from "../../read/index.ts";
+import { openSources, readSplit, type InputSplit } from "../../read/index.ts";
 import { replaceTexts } from "../batches.ts";
+import { readSecrets } from "../secrets.ts";
 import { extractPages } from "./pages.ts";
 
 /** All that decides what a split's documents are before anything is filtered. */
 export interface ReadingInput {
-  /** Absolute; the one thing here that decides no byte of the output. */
+  /** Absolute; decides no byte of the output. */
   readonly root: string;
+  /** Decides none, either. */
+  readonly remote: RemoteConfig;
   readonly split: InputSplit;
   readonly source: Pick<SourceConfig, "fields" | "language">;
   readonly read: ReadConfig;
@@ -60,7 +64,8 @@ export async function* readDocuments(
 ): AsyncGenerator<Reading, void, undefined> {
   const kernels = await loadKernels();
   let extractor: Extractor | undefined;
-  for await (const item of readSplit(input.split, { ...input, folder })) {
+  const openSource = openSources({ ...input, secrets: await readSecrets(folder) });
+  for await (const item of readSplit(input.split, { ...input, openSource, folder })) {
     if ("quarantine" in item) {
       yield item;
       continue;

@@ -1,46 +1,87 @@
-/** Cuts one compressed file into pieces that are inputs of their own; see `cutFile` in forge/read. */
+/** Makes one file readable in parts: cuts a compressed one into pieces, or copies one that cannot be read far away. */
 import { join } from "node:path";
+import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
+import type { RemoteConfig } from "../../../schemas/config/remote.ts";
 import { createAtomicFile } from "../../base/index.ts";
-import { cutFile, localSources, type ByteSource, type InputFile } from "../../read/index.ts";
-import { hashJson } from "../keys.ts";
+import {
+  copyFile,
+  cutFile,
+  describeCopy,
+  openSources,
+  type ByteSource,
+  type CopiedFile,
+  type InputFile,
+  type Piece,
+  type PieceFile,
+} from "../../read/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
-import { piecePath } from "../layout.ts";
+import { hashJson } from "../keys.ts";
+import { copyPath, piecePath } from "../layout.ts";
+import { readSecrets } from "../secrets.ts";
+import { toJson } from "../plan-stage.ts";
 
 export interface SplitInput {
   /** Absolute; decides no byte of the output. */
   readonly root: string;
-  readonly file: Pick<InputFile, "uri" | "compression" | "sha256">;
+  /** Decides none, either. */
+  readonly remote: RemoteConfig;
+  readonly file: Pick<InputFile, "uri" | "format" | "compression" | "fingerprint" | "remote">;
   readonly pieceBytes: number;
+  /** Where the file is not cut but copied: what it takes to look into the copy. */
+  readonly copy?: { readonly source: Pick<SourceConfig, "fields">; readonly read: Pick<ReadConfig, "splitBytes"> };
 }
+
+/** What the task leaves to the second step of planning. */
+export type SplitResult =
+  | { readonly pieces: readonly Piece[]; readonly bytes: number }
+  | { readonly copied: CopiedFile };
 
 export async function split(input: SplitInput, context: TaskContext): Promise<TaskOutcome> {
-  const { root, file, pieceBytes } = input;
+  const { file, pieceBytes, copy } = input;
+  const { folder } = context;
   const name = hashJson(file.uri).slice(0, 16);
-  const pieces = await cutFile(file, {
-    source: counted(await localSources(root)(file.uri), context),
-    pieceBytes,
-    async createPiece(index) {
-      const path = piecePath(name, index);
-      const atomic = await createAtomicFile(join(context.folder, path));
-      return {
-        name: path,
-        write: (chunk) => atomic.write(chunk),
-        commit: () => atomic.commit(),
-        [Symbol.asyncDispose]: () => atomic[Symbol.asyncDispose](),
-      };
-    },
-  });
-  const files = pieces.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }));
-  return { files, result: { pieces: pieces.map((piece) => ({ ...piece })) } };
+  const openSource = openSources({ ...input, secrets: await readSecrets(folder) });
+  const source = counted(await openSource(file), context);
+  if (copy === undefined) {
+    const createPiece = (index: number): Promise<PieceFile> => createPieceFile(folder, piecePath(name, index));
+    const pieces = await cutFile(file, { source, pieceBytes, createPiece });
+    return outcome(pieces, { pieces, bytes: source.longest() });
+  }
+  const path = copyPath(name);
+  const digest = await copyFile(source, await createPieceFile(folder, path));
+  const made = { path, ...digest };
+  return outcome([made], { copied: await describeCopy(file, made, { ...copy, folder }) });
 }
 
-/** Reports what is read. */
-function counted(source: ByteSource, context: TaskContext): ByteSource {
+function outcome(files: readonly Pick<Piece, "path" | "bytes" | "sha256">[], result: SplitResult): TaskOutcome {
+  return { files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), result: toJson(result) };
+}
+
+async function createPieceFile(folder: string, path: string): Promise<PieceFile> {
+  const atomic = await createAtomicFile(join(folder, path));
   return {
-    ...source,
-    async *read(start, end) {
+    name: path,
+    write: (chunk) => atomic.write(chunk),
+    commit: () => atomic.commit(),
+    [Symbol.asyncDispose]: () => atomic[Symbol.asyncDispose](),
+  };
+}
+
+/** Reports what is read, and tells how far the longest reading came: servers need not tell a file's size. */
+function counted(source: ByteSource, context: TaskContext): ByteSource & { longest(): number } {
+  let longest = 0;
+  return {
+    uri: source.uri,
+    get size() {
+      return source.size;
+    },
+    longest: () => longest,
+    async *read(start = 0, end) {
+      let position = start;
       for await (const chunk of source.read(start, end)) {
         context.report({ bytes: chunk.length });
+        position += chunk.length;
+        longest = Math.max(longest, position);
         yield chunk;
       }
     },

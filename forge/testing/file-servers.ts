@@ -1,0 +1,154 @@
+/**
+ * Small real servers of files with faults on demand: a web server, S3, the Hugging Face hub. What is tested against
+ * them is the whole client, sockets included.
+ */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What can go wrong with one request. A number is a status; 429 and 503 come with Retry-After. */
+export type FileFault = number | "reset" | "reset-mid-body" | "silence" | "silence-mid-body";
+
+export interface FileRequest {
+  readonly method: string;
+  /** Path with query, as it was sent. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+export interface FileServerOptions {
+  /** Content by path (decoded, without the leading slash); may be changed while the server runs. */
+  readonly files: Map<string, Uint8Array>;
+  /** The fault of the n-th request, counted from 0. */
+  readonly fault?: ((index: number, request: FileRequest) => FileFault | undefined) | undefined;
+}
+
+export interface HttpDoubleOptions extends FileServerOptions {
+  /** @default strong */
+  readonly etags?: "strong" | "weak" | "none";
+  /** Without them every request is answered by the whole file. @default true */
+  readonly ranges?: boolean;
+  /** Whether whole answers tell their length. @default true */
+  readonly lengths?: boolean;
+  /** Sent with every file. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** `name:password` that must be given. */
+  readonly login?: string;
+}
+
+export interface FileServer extends AsyncDisposable {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** In order of arrival. */
+  readonly requests: readonly FileRequest[];
+  /** Bytes of bodies that were sent. */
+  readonly sentBytes: number;
+}
+
+/** A web server. A path `/moved/NAME` redirects to `/NAME`. */
+export async function startHttpDouble(options: HttpDoubleOptions): Promise<FileServer> {
+  const { files, etags = "strong", ranges = true, lengths = true, headers = {}, login } = options;
+  return await startFileServer(options, (request, answer) => {
+    const wanted = login === undefined ? undefined : `Basic ${Buffer.from(login).toString("base64")}`;
+    if (request.headers["authorization"] !== wanted) return answer.send(401, {});
+    const path = decodeURIComponent(request.path.replace(/\?.*/, "").slice(1));
+    if (path.startsWith("moved/")) return answer.send(302, { location: `/${path.slice("moved/".length)}` });
+    const content = files.get(path);
+    if (content === undefined) return answer.send(404, {}, "not here");
+    const etag = etags === "none" ? {} : { etag: `${etags === "weak" ? "W/" : ""}${etagOf(content)}` };
+    answer.sendFile(content, request, { ranges, lengths, headers: { ...etag, ...headers } });
+  });
+}
+
+export function etagOf(content: Uint8Array): string {
+  return `"${createHash("md5").update(content).digest("hex")}"`;
+}
+
+interface SendFileOptions {
+  readonly ranges?: boolean;
+  readonly lengths?: boolean;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Body of a refusal. */
+  readonly refusal?: (status: number) => string;
+}
+
+/** How a handler answers one request, faults included. */
+export interface Answer {
+  send(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void;
+  /** Obeys Range and If-Match. */
+  sendFile(content: Uint8Array, request: FileRequest, options: SendFileOptions): void;
+}
+
+/** A server whose handler knows nothing of faults. */
+export async function startFileServer(
+  { fault }: Pick<FileServerOptions, "fault">,
+  handle: (request: FileRequest, answer: Answer) => void,
+): Promise<FileServer> {
+  const requests: FileRequest[] = [];
+  let sentBytes = 0;
+  const serve = (incoming: IncomingMessage, response: ServerResponse): void => {
+    const request: FileRequest = {
+      method: incoming.method ?? "GET",
+      path: incoming.url ?? "/",
+      headers: incoming.headers as FileRequest["headers"],
+    };
+    const wrong = fault?.(requests.length, request);
+    requests.push(request);
+    if (wrong === "silence") return;
+    if (wrong === "reset") return void incoming.socket.destroy();
+    if (typeof wrong === "number") {
+      response.writeHead(wrong, wrong === 429 || wrong === 503 ? { "retry-after": "0" } : {});
+      return void response.end();
+    }
+    const send: Answer["send"] = (status, headers, body = "") => {
+      const bytes = typeof body === "string" ? Buffer.from(body) : body;
+      response.writeHead(status, headers);
+      if (request.method === "HEAD") return void response.end();
+      if (wrong === undefined) {
+        sentBytes += bytes.length;
+        return void response.end(bytes);
+      }
+      const half = bytes.subarray(0, Math.ceil(bytes.length / 2));
+      sentBytes += half.length;
+      response.write(half, () => {
+        if (wrong === "reset-mid-body") incoming.socket.destroy();
+      });
+    };
+    handle(request, { send, sendFile: (content, to, options) => sendFile(send, content, to, options) });
+  };
+  const server = createServer(serve);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    get sentBytes() {
+      return sentBytes;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function sendFile(
+  send: Answer["send"],
+  content: Uint8Array,
+  { headers: asked }: FileRequest,
+  { ranges = true, lengths = true, headers, refusal = () => "" }: SendFileOptions,
+): void {
+  const refuse = (status: number, more: Readonly<Record<string, string>> = {}): void =>
+    send(status, { ...headers, ...more }, refusal(status));
+  const match = asked["if-match"];
+  if (match !== undefined && match !== headers["etag"]) return refuse(412);
+  const range = /^bytes=(\d+)-(\d*)$/.exec(asked["range"] ?? "");
+  if (range === null || !ranges) {
+    return send(200, { ...headers, ...(lengths && { "content-length": String(content.length) }) }, content);
+  }
+  const start = Number(range[1]);
+  const end = range[2] === "" ? content.length : Math.min(content.length, Number(range[2]) + 1);
+  if (start >= end) return refuse(416, { "content-range": `bytes */${content.length}` });
+  const part = content.subarray(start, end);
+  const place = { "content-range": `bytes ${start}-${end - 1}/${content.length}` };
+  send(206, { ...headers, ...place, "accept-ranges": "bytes", "content-length": String(part.length) }, part);
+}
