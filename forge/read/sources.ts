@@ -2,6 +2,7 @@
 import { remoteConfigSchema, type RemoteConfig } from "../../schemas/config/remote.ts";
 import { localSources, type OpenSource } from "./byte-source.ts";
 import { openHttp } from "./remote/http.ts";
+import { openS3 } from "./remote/s3.ts";
 import { schemeOf } from "./remote/uri.ts";
 import type { RemoteFile } from "./types.ts";
 
@@ -26,6 +27,8 @@ export function openSources(options: SourcesOptions): OpenSource {
       case "http":
       case "https":
         return openHttp({ uri, url: secrets[uri] ?? uri }, described(file.remote, uri), settings, end);
+      case "s3":
+        return await openS3(uri, described(file.remote, uri), settings, end);
     }
   };
 }

@@ -152,3 +152,58 @@ function sendFile(
   const place = { "content-range": `bytes ${start}-${end - 1}/${content.length}` };
   send(206, { ...headers, ...place, "accept-ranges": "bytes", "content-length": String(part.length) }, part);
 }
+
+export interface S3DoubleOptions extends FileServerOptions {
+  readonly bucket: string;
+  /** Keys on a page of a listing. @default 1000 */
+  readonly pageKeys?: number;
+  /** Access key that requests must be signed with; without it anybody may read. */
+  readonly accessKey?: string;
+}
+
+/** A bucket by path: ListObjectsV2 page by page, HeadObject, GetObject with Range and If-Match. */
+export async function startS3Double(options: S3DoubleOptions): Promise<FileServer> {
+  const { files, bucket, pageKeys = 1000, accessKey } = options;
+  const xml = { "content-type": "application/xml" };
+  const refusal = (status: number): string => {
+    const codes: Readonly<Record<number, string>> = {
+      403: "AccessDenied",
+      404: "NoSuchKey",
+      412: "PreconditionFailed",
+    };
+    return `<Error><Code>${codes[status] ?? "Error"}</Code><Message>double</Message></Error>`;
+  };
+  return await startFileServer(options, (request, answer) => {
+    const signature = request.headers["authorization"];
+    const isSigned = signature?.startsWith(`AWS4-HMAC-SHA256 Credential=${accessKey}/`) === true;
+    if (accessKey === undefined ? signature !== undefined : !isSigned) return answer.send(403, xml, refusal(403));
+    const url = new URL(request.path, "http://double");
+    const [, name, ...rest] = decodeURIComponent(url.pathname).split("/");
+    if (name !== bucket) return answer.send(404, xml, "<Error><Code>NoSuchBucket</Code></Error>");
+    const key = rest.join("/");
+    if (key === "") return answer.send(200, xml, listing(files, url.searchParams, pageKeys));
+    const content = files.get(key);
+    if (content === undefined) return answer.send(404, xml, refusal(404));
+    answer.sendFile(content, request, { headers: { etag: etagOf(content) }, refusal });
+  });
+}
+
+function listing(files: ReadonlyMap<string, Uint8Array>, query: URLSearchParams, pageKeys: number): string {
+  const prefix = query.get("prefix") ?? "";
+  const delimiter = query.get("delimiter") ?? "";
+  const inside = (key: string): boolean => delimiter === "" || !key.slice(prefix.length).includes(delimiter);
+  const keys = [...files.keys()].filter((key) => key.startsWith(prefix) && inside(key)).sort();
+  const start = Number(query.get("continuation-token") ?? 0);
+  const page = keys.slice(start, start + pageKeys);
+  const more = start + page.length < keys.length;
+  const contents = page.map((key) => {
+    const content = files.get(key) ?? new Uint8Array(0);
+    const name = key.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    return (
+      `<Contents><Key>${name}</Key><Size>${content.length}</Size>` +
+      `<ETag>${etagOf(content).replaceAll('"', "&quot;")}</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>`
+    );
+  });
+  const token = more ? `<NextContinuationToken>${start + page.length}</NextContinuationToken>` : "";
+  return `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${token}${contents.join("")}</ListBucketResult>`;
+}

@@ -52,3 +52,4 @@ export const remoteConfigSchema = z.strictObject({
     .describe("Where `s3://` leads. Credentials come from the environment or ~/.aws, never from the config."),
 });
 export type RemoteConfig = z.infer<typeof remoteConfigSchema>;
+export type S3Settings = z.infer<typeof s3SettingsSchema>;

@@ -89,9 +89,11 @@ async function send(url: URL, headers: Readonly<Record<string, string>>, options
  */
 export async function* bodyChunks(
   body: AsyncIterable<Uint8Array> & { destroy(): unknown },
-  { uri, timeoutMs }: { readonly uri: string; readonly timeoutMs: number },
+  { uri, timeoutMs, signal }: Pick<HttpRequestOptions, "timeoutMs" | "signal"> & { readonly uri: string },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = body[Symbol.asyncIterator]();
+  const stop = (): void => void body.destroy();
+  signal?.addEventListener("abort", stop, { once: true });
   try {
     while (true) {
       const next = await within(iterator.next(), timeoutMs, () => timeoutError(uri, timeoutMs));
@@ -101,6 +103,7 @@ export async function* bodyChunks(
   } catch (error) {
     throw networkError(error, uri);
   } finally {
+    signal?.removeEventListener("abort", stop);
     body.destroy();
   }
 }
@@ -119,45 +122,48 @@ async function within<T>(promise: Promise<T>, ms: number, makeError: () => Error
 /** What a status other than the wanted one means. */
 export function statusError(
   status: number,
-  { uri, retryAfter, hint, cause }: StatusErrorOptions,
+  { uri, retryAfter, code, hint, cause }: StatusErrorOptions,
 ): DataError | EnvironmentError | TransientError {
   const position = { file: uri };
+  const answer = code === undefined ? String(status) : `${status} ${code}`;
   switch (status) {
     case 401:
     case 403:
-      return new EnvironmentError("remote-forbidden", `${uri} may not be read (${status})`, {
+      return new EnvironmentError("remote-forbidden", `${uri} may not be read (${answer})`, {
         cause,
         hint: hint ?? "Check the credentials: name and password or a signature belong into the URL.",
       });
     case 404:
     case 410:
-      return new DataError("remote-not-found", `${uri} does not exist (${status})`, position, { cause });
+      return new DataError("remote-not-found", `${uri} does not exist (${answer})`, position, { cause });
     case 412:
     case 416:
       return changedError(uri);
     case 408:
     case 425:
     case 429:
-      return new TransientError("remote-busy", `${uri}: the server is busy (${status})`, {
+      return new TransientError("remote-busy", `${uri}: the server is busy (${answer})`, {
         cause,
         hint: rerun,
         ...retryAfterMs(retryAfter),
       });
     default:
       if (status >= 500) {
-        return new TransientError("remote-busy", `${uri}: the server failed (${status})`, {
+        return new TransientError("remote-busy", `${uri}: the server failed (${answer})`, {
           cause,
           hint: rerun,
           ...retryAfterMs(retryAfter),
         });
       }
-      return new DataError("remote-refused", `${uri}: the server refuses the request (${status})`, position, { cause });
+      return new DataError("remote-refused", `${uri}: the server refuses the request (${answer})`, position, { cause });
   }
 }
 
 export interface StatusErrorOptions {
   readonly uri: string;
   readonly retryAfter?: string | undefined;
+  /** What the service calls the error. */
+  readonly code?: string;
   /** What to do when access is refused. */
   readonly hint?: string;
   readonly cause?: unknown;
@@ -191,7 +197,7 @@ export function networkError(error: unknown, uri: string): unknown {
   });
 }
 
-function timeoutError(uri: string, ms: number): TransientError {
+export function timeoutError(uri: string, ms: number): TransientError {
   return new TransientError("remote-timeout", `${uri}: the server was silent for ${ms} ms`, { hint: rerun });
 }
 

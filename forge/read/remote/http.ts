@@ -87,7 +87,7 @@ export function openHttp(file: HttpFile, remote: RemoteFile, settings: Settings,
         answer.body.destroy();
         throw error;
       }
-      yield* bodyChunks(answer.body, { uri: file.uri, timeoutMs: settings.timeoutMs });
+      yield* bodyChunks(answer.body, { uri: file.uri, timeoutMs: settings.timeoutMs, signal });
     },
   });
 }

@@ -3,6 +3,7 @@ import { remoteConfigSchema, type RemoteConfig } from "../../../schemas/config/r
 import { DataError, mapConcurrent } from "../../base/index.ts";
 import type { InputFile, RemoteFile } from "../types.ts";
 import { describeHttp } from "./http.ts";
+import { listS3 } from "./s3.ts";
 import { publicUri, schemeOf } from "./uri.ts";
 
 /** A file elsewhere. */
@@ -56,6 +57,8 @@ async function expand(
   signal: AbortSignal | undefined,
 ): Promise<readonly FoundFile[]> {
   switch (schemeOf(pattern)) {
+    case "s3":
+      return await listS3(pattern, settings, signal);
     case "http":
     case "https": {
       const uri = publicUri(pattern);

@@ -2,7 +2,7 @@
 import { matchesGlob } from "node:path";
 import { UsageError } from "../../base/index.ts";
 
-const schemes = ["http", "https"] as const;
+const schemes = ["http", "https", "s3"] as const;
 export type Scheme = (typeof schemes)[number];
 
 /**
@@ -16,7 +16,7 @@ export function schemeOf(uri: string): Scheme | undefined {
   const known = schemes.find((one) => one === scheme);
   if (known !== undefined) return known;
   throw new UsageError("scheme-unknown", `${publicUri(uri)}: nothing here reads ${scheme}://`, {
-    hint: "Sources are paths, http:// and https://.",
+    hint: "Sources are paths, http://, https://, s3://BUCKET/KEY.",
   });
 }
 
@@ -48,6 +48,17 @@ export function fileName(uri: string): string {
   } catch {
     return name;
   }
+}
+
+/** True when a path holds something that a glob understands. */
+export function isGlob(path: string): boolean {
+  return /[*?[\]{}]/.test(path);
+}
+
+/** The folders of a glob (with the last slash) in which nothing is left open: what a server is asked to list. */
+export function literalFolder(glob: string): string {
+  const open = glob.search(/[*?[\]{}]/);
+  return open < 0 ? glob : glob.slice(0, glob.lastIndexOf("/", open) + 1);
 }
 
 /** True when a pattern for exclusion, with or without scheme, matches a URI. */
