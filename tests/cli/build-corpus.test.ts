@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { runProgram } from "../../forge/console/program.ts";
 import { packageRoot } from "../../forge/base/index.ts";
 import { corpusConfigSchema } from "../../schemas/config/corpus.ts";
 import { makeText, writeFiles } from "../pipeline/corpora.ts";
+import { corpusRecipes } from "../recipes.ts";
 
 let cwd: string;
 beforeAll(async () => {
@@ -132,11 +133,13 @@ describe("forge build-corpus", () => {
 describe("the recipes", () => {
   it("are valid corpus configs", async () => {
     const folder = join(packageRoot, "docs", "recipes");
-    for (const name of ["quickstart.yaml", "code-docs.yaml"]) {
-      expect(await readFile(join(folder, name), "utf8")).toContain(`forge build-corpus docs/recipes/${name}`);
-      const { config } = await loadConfig(corpusConfigSchema, { path: join(folder, name) });
-      expect(config.name).toBe(name.replace(".yaml", ""));
-      expect(config.dedup.normalForm).toBe(false);
+    const names = await corpusRecipes();
+    expect(names).toEqual(
+      ["code-docs", "dolma-like", "fineweb-like", "multilingual", "quickstart", "redpajama-like"].sort(),
+    );
+    for (const name of names) {
+      const { config } = await loadConfig(corpusConfigSchema, { path: join(folder, `${name}.yaml`) });
+      expect(config.name).toBe(name);
     }
   });
 });
