@@ -1,5 +1,5 @@
 /** Record batches on disk between tasks (Arrow IPC streams, uncompressed) and rows picked out of them. */
-import { readFile } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import {
   makeData,
   RecordBatch,
@@ -41,16 +41,16 @@ export async function writeBatches(
   return { ...(await file.commit()), rows };
 }
 
-/** Reads batches; columns are views of the file's bytes. */
+/** Reads batches one after the other: one is in memory at a time, unless its taker keeps it. */
 export async function* readBatches(path: string): AsyncGenerator<RecordBatch, void, undefined> {
-  let bytes: Buffer;
+  let handle: FileHandle;
   try {
-    bytes = await readFile(path);
+    handle = await open(path, "r");
   } catch (error) {
     throw wrapFileError(error, path);
   }
   try {
-    yield* RecordBatchReader.from(bytes);
+    yield* await RecordBatchReader.from(handle);
   } catch (error) {
     throw new DataError(
       "intermediate-damaged",
@@ -58,6 +58,9 @@ export async function* readBatches(path: string): AsyncGenerator<RecordBatch, vo
       { file: path },
       { cause: error, hint: "Remove it and run the same command again: the task that writes it is redone." },
     );
+  } finally {
+    // The reader closes it at the end of the file.
+    await handle.close().catch(() => undefined);
   }
 }
 
