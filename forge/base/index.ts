@@ -5,6 +5,7 @@ export * from "./concurrent.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./files.ts";
+export * from "./garbage.ts";
 export * from "./growing.ts";
 export * from "./laps.ts";
 export * from "./locate.ts";

@@ -6,9 +6,9 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import type { CompletionRecord, Stage, Task } from "../../schemas/run/plan.ts";
 import {
+  collectByBatches,
   createWorkerPool,
   ForgeError,
   mapConcurrent,
@@ -42,7 +42,7 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   const { workers } = options;
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
   return async (plan, { folder, reporter, signal }) => {
-    countBuffersAsHeap();
+    collectByBatches();
     const entry = moduleUrl(import.meta.url, "./worker.ts");
     const files = sharedFiles(folder);
     const provide = (path: string): Promise<SharedArrayBuffer> => files.read(path);
@@ -57,15 +57,6 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     }
     return records;
   };
-}
-
-/**
- * V8 collects garbage each time that 32 MB of buffers were allocated, however small its heap: with batches of some
- * megabytes that was a fifth of all processor time. Counted together with the heap, buffers are collected when they have
- * doubled what is in use.
- */
-function countBuffersAsHeap(): void {
-  setFlagsFromString("--external-memory-accounted-in-global-limit");
 }
 
 /** Runs jobs right here. */

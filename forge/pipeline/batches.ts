@@ -10,7 +10,14 @@ import {
   type Schema,
 } from "apache-arrow";
 import { float32Data, utf8Data } from "../../schemas/record/document.ts";
-import { createAtomicFile, DataError, wrapFileError, type FileDigest, type Utf8Column } from "../base/index.ts";
+import {
+  batchPassed,
+  createAtomicFile,
+  DataError,
+  wrapFileError,
+  type FileDigest,
+  type Utf8Column,
+} from "../base/index.ts";
 
 /**
  * Writes batches of one schema atomically. Equal batches give equal bytes.
@@ -34,6 +41,7 @@ export async function writeBatches(
   for await (const batch of batches) {
     writer.write(batch);
     rows += batch.numRows;
+    batchPassed(batch.data.byteLength);
   }
   writer.finish();
   writer.close();
@@ -50,7 +58,10 @@ export async function* readBatches(path: string): AsyncGenerator<RecordBatch, vo
     throw wrapFileError(error, path);
   }
   try {
-    yield* await RecordBatchReader.from(handle);
+    for await (const batch of await RecordBatchReader.from(handle)) {
+      yield batch;
+      batchPassed(batch.data.byteLength);
+    }
   } catch (error) {
     throw new DataError(
       "intermediate-damaged",
