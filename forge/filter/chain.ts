@@ -6,10 +6,17 @@
  */
 import type { RecordBatch } from "apache-arrow";
 import { lineEditors, type FilterConfig, type FilterName } from "../../schemas/config/filter.ts";
-import { loadFilterKernels } from "../kernels/filter-statistics.ts";
+import { loadFilterKernels, type EditedStatisticsChoice } from "../kernels/filter-statistics.ts";
 import { parseExpression } from "./expression.ts";
 import { prepareFilter, type PreparedFilter } from "./prepare.ts";
-import { c4SignalNames, editedPrefix, refinedwebSignalNames, textSignalNames } from "./signals.ts";
+import {
+  c4SignalNames,
+  editedPrefix,
+  finewebSignalNames,
+  refinedwebSignalNames,
+  textSignalNames,
+  type TextSignalName,
+} from "./signals.ts";
 import { FilterState, type FilteredBatch, type KnownFacts } from "./state.ts";
 
 /** What a source's documents go through. */
@@ -33,7 +40,8 @@ export function wholeLists({ filters, filtersByLanguage }: FilterLists): readonl
 
 /** Signals that lists of filters produce, in the order of the columns. */
 export function signalNames(lists: FilterLists): readonly string[] {
-  const names = new Set(wholeLists(lists).flatMap(signalsOfList));
+  const edited = editedChoice(lists) === "fineweb" ? finewebSignalNames : textSignalNames;
+  const names = new Set(wholeLists(lists).flatMap((filters) => signalsOfList(filters, edited)));
   const order = [
     ...textSignalNames,
     ...c4SignalNames,
@@ -45,29 +53,34 @@ export function signalNames(lists: FilterLists): readonly string[] {
 
 /** Whether a filter looks at text signals. */
 export function measuresText(config: FilterConfig): boolean {
+  return textSignalsOf(config).length > 0;
+}
+
+/** Text signals that a filter looks at. */
+function textSignalsOf(config: FilterConfig): readonly TextSignalName[] {
   switch (config.filter) {
     case "gopher-quality":
     case "gopher-repetition":
+      return textSignalNames;
     case "fineweb":
+      return finewebSignalNames;
     case "length":
-      return true;
+      return ["characters", "words"];
     case "word-list":
-      return config.maxPerWord !== null && config.maxPerWord < 1;
-    case "expression":
-      return parseExpression(config.keep, knownSignals(config.keep)).signals.some((name) => isTextSignal(name));
+      return config.maxPerWord !== null && config.maxPerWord < 1 ? ["words"] : [];
+    case "expression": {
+      const { signals } = parseExpression(config.keep, knownSignals(config.keep));
+      return textSignalNames.filter((name) => signals.includes(name));
+    }
     case "language":
     case "c4":
     case "refinedweb-lines":
     case "url":
     case "classifier":
-      return false;
+      return [];
     default:
       return config satisfies never;
   }
-}
-
-function isTextSignal(name: string): boolean {
-  return (textSignalNames as readonly string[]).includes(name);
 }
 
 /** Whatever an expression names: unknown names are found where the filter is prepared. */
@@ -75,13 +88,26 @@ function knownSignals(expression: string): readonly string[] {
   return [...expression.matchAll(/signals\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)/g)].map((match) => match[1] as string);
 }
 
-function signalsOfList(filters: readonly FilterConfig[]): readonly string[] {
+/** What is measured of texts that line rules edited: FineWeb's counts, if no filter behind them looks at more. */
+function editedChoice(lists: FilterLists): EditedStatisticsChoice {
+  const wanted = wholeLists(lists).flatMap((filters) => cutAtEdit(filters).after.flatMap(textSignalsOf));
+  return wanted.every((name) => (finewebSignalNames as readonly string[]).includes(name)) ? "fineweb" : "all";
+}
+
+/** Filters that see the text as it was, and the line rules with what follows them. */
+function cutAtEdit(filters: readonly FilterConfig[]): {
+  readonly before: readonly FilterConfig[];
+  readonly after: readonly FilterConfig[];
+} {
   const first = filters.findIndex(({ filter }) => lineEditors.includes(filter));
-  const before = first < 0 ? filters : filters.slice(0, first);
-  const after = first < 0 ? [] : filters.slice(first);
+  return first < 0 ? { before: filters, after: [] } : { before: filters.slice(0, first), after: filters.slice(first) };
+}
+
+function signalsOfList(filters: readonly FilterConfig[], edited: readonly TextSignalName[]): readonly string[] {
+  const { before, after } = cutAtEdit(filters);
   return [
     ...(before.some(measuresText) ? textSignalNames : []),
-    ...(after.some(measuresText) ? textSignalNames.map((name) => `${editedPrefix}${name}`) : []),
+    ...(after.some(measuresText) ? edited.map((name) => `${editedPrefix}${name}`) : []),
     ...filters.flatMap(ownSignals),
   ];
 }
@@ -117,6 +143,7 @@ export async function createFilters(
 ): Promise<FilterChain> {
   const all: FilterLists = "filters" in lists ? lists : { filters: lists, filtersByLanguage: {} };
   const produced = signalNames(all);
+  const edited = editedChoice(all);
   const kernels = await loadFilterKernels();
   const prepareAll = async (filters: readonly FilterConfig[], earlier: readonly FilterConfig[] = []) =>
     await Promise.all(
@@ -135,7 +162,7 @@ export async function createFilters(
   return {
     signals: signals ?? produced,
     apply(batch, known) {
-      const state = new FilterState(batch, kernels, known);
+      const state = new FilterState(batch, kernels, edited, known);
       const apply = (filters: readonly NamedFilter[], rows?: ReadonlySet<number>): void => {
         for (const filter of filters) {
           filter.apply(state, rows);

@@ -4,7 +4,7 @@
  * They are stored beside the documents under these names, so that a changed limit can be applied without the text. So
  * the rules compare the stored precision, too: a limit is rounded to 32 bits before it is compared.
  */
-import { filterStatisticNames, type FilterStatistics } from "../kernels/filter-statistics.ts";
+import { filterStatisticNames, type EditedStatistics } from "../kernels/filter-statistics.ts";
 
 type Counts = Readonly<Record<(typeof filterStatisticNames)[number], number>>;
 
@@ -50,6 +50,17 @@ export type TextSignalName = keyof typeof definitions;
 /** Signals that depend on the text alone. */
 export const textSignalNames = Object.keys(definitions) as readonly TextSignalName[];
 
+/** Those that FineWeb's counts give: enough for its rules, for lengths and for listed words. */
+export const finewebSignalNames = [
+  "characters",
+  "words",
+  "fullLines",
+  "punctuatedLines",
+  "shortLines",
+  "duplicateFullLineCharacters",
+  "newlinesPerWord",
+] as const satisfies readonly TextSignalName[];
+
 /** Signals of C4's line rules. */
 export const c4SignalNames = ["c4Sentences", "c4DroppedLines"] as const;
 
@@ -64,15 +75,21 @@ export type TextSignals = Readonly<Record<TextSignalName, number>>;
 /** Columns of text signals, NaN where a document was not measured. */
 export type TextSignalColumns = Readonly<Record<TextSignalName, Float32Array>>;
 
-/** Turns counts into signals: row `i` of the statistics belongs to row `rows[i]` of the columns. */
+/**
+ * Turns counts into signals: row `i` of the statistics belongs to row `rows[i]` of the columns.
+ *
+ * @param names signals to fill; the statistics have the counts of each
+ */
 export function fillTextSignals(
   columns: TextSignalColumns,
-  statistics: FilterStatistics,
+  statistics: EditedStatistics,
   rows: ArrayLike<number>,
+  names: readonly TextSignalName[],
 ): void {
   const counts = Object.fromEntries(filterStatisticNames.map((name) => [name, 0])) as Record<keyof Counts, number>;
+  const given = filterStatisticNames.filter((name) => statistics[name] !== undefined);
   for (let i = 0; i < rows.length; i++) {
-    for (const name of filterStatisticNames) counts[name] = statistics[name][i] as number;
-    for (const name of textSignalNames) columns[name][rows[i] as number] = definitions[name](counts);
+    for (const name of given) counts[name] = statistics[name]?.[i] as number;
+    for (const name of names) columns[name][rows[i] as number] = definitions[name](counts);
   }
 }

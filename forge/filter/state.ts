@@ -14,10 +14,17 @@ import {
   type DocumentTextColumn,
 } from "../../schemas/record/document.ts";
 import { utf8Column } from "../base/index.ts";
-import type { FilterKernels } from "../kernels/filter-statistics.ts";
+import type { EditedStatisticsChoice, FilterKernels } from "../kernels/filter-statistics.ts";
 import type { TextColumn } from "../kernels/types.ts";
 import type { Verdict } from "./rules.ts";
-import { editedPrefix, fillTextSignals, textSignalNames, type TextSignalColumns } from "./signals.ts";
+import {
+  editedPrefix,
+  fillTextSignals,
+  finewebSignalNames,
+  textSignalNames,
+  type TextSignalColumns,
+  type TextSignalName,
+} from "./signals.ts";
 
 /** Which filter turned a document away, and why. */
 export interface Rejection extends Verdict {
@@ -66,10 +73,18 @@ export class FilterState {
   readonly #isEdited: Uint8Array;
   readonly #isChanged: Uint8Array;
   readonly #refused: ReadonlySet<number>;
+  /** Signals that are wanted of edited texts. */
+  readonly #editedSignals: readonly TextSignalName[];
   #languages: (string | null)[] | undefined;
   readonly #languageScore: Float32Array;
 
-  constructor(batch: RecordBatch, kernels: FilterKernels, { refused = new Set(), identified }: KnownFacts = {}) {
+  /** @param edited which counts of edited texts the filters need */
+  constructor(
+    batch: RecordBatch,
+    kernels: FilterKernels,
+    edited: EditedStatisticsChoice,
+    { refused = new Set(), identified }: KnownFacts = {},
+  ) {
     const rows = batch.numRows;
     this.batch = batch;
     this.#kernels = kernels;
@@ -80,6 +95,7 @@ export class FilterState {
     this.#isEdited = new Uint8Array(rows);
     this.#isChanged = new Uint8Array(rows);
     this.#refused = refused;
+    this.#editedSignals = edited === "fineweb" ? finewebSignalNames : textSignalNames;
     this.identified = identified;
     this.#languageScore = this.#stored("languageScore");
     for (const { name } of batch.schema.fields) {
@@ -132,33 +148,34 @@ export class FilterState {
     return this.#isEdited[row] === 1;
   }
 
-  /** Signals of the present texts of some rows, which have all been edited or none of them. */
+  /**
+   * Signals of the present texts of some rows, which have all been edited or none of them. Of edited texts only those
+   * that the filters need are known.
+   */
   measure(rows: Int32Array): TextSignalColumns {
     const edited = rows.length > 0 && this.isEdited(rows[0] as number);
-    const prefix = edited ? editedPrefix : "";
+    const names = edited ? this.#editedSignals : textSignalNames;
     const columns = Object.fromEntries(
-      textSignalNames.map((name) => [name, this.signal(`${prefix}${name}`)]),
+      textSignalNames.map((name) => [name, this.signal(`${edited ? editedPrefix : ""}${name}`)]),
     ) as TextSignalColumns;
-    let fresh = rows.filter((row) => Number.isNaN(columns.characters[row]));
-    if (edited) {
-      const before = textSignalNames.map((name) => this.signal(name));
-      // What no rule changed has the signals that it had before, if they were measured.
-      const isKnown = (row: number): boolean => this.#isChanged[row] === 0 && !Number.isNaN(before[0]?.[row]);
-      for (const row of fresh) {
-        if (!isKnown(row)) continue;
-        for (const [i, name] of textSignalNames.entries()) columns[name][row] = before[i]?.[row] as number;
-      }
-      fresh = fresh.filter((row) => !isKnown(row));
-    } else {
-      const known = this.#known.get("characters");
-      const isKnown = (row: number): boolean => known !== undefined && !Number.isNaN(known[row]);
-      for (const name of textSignalNames) {
-        const values = this.#known.get(name);
-        if (values !== undefined) for (const row of fresh) if (isKnown(row)) columns[name][row] = values[row] as number;
-      }
-      fresh = fresh.filter((row) => !isKnown(row));
+    // What no rule changed has the signals that it had before, what was stored those it was stored with.
+    const earlier = new Map(names.map((name) => [name, edited ? this.signal(name) : this.#known.get(name)]));
+    const isKnown = (row: number): boolean =>
+      (!edited || this.#isChanged[row] === 0) && !Number.isNaN(earlier.get("characters")?.[row] ?? Number.NaN);
+    const fresh: number[] = [];
+    for (const row of rows) {
+      if (!Number.isNaN(columns.characters[row])) continue;
+      if (!isKnown(row)) fresh.push(row);
+      else for (const [name, values] of earlier) if (values !== undefined) columns[name][row] = values[row] as number;
     }
-    if (fresh.length > 0) fillTextSignals(columns, this.#kernels.computeFilterStatistics(this.texts(fresh)), fresh);
+    if (fresh.length > 0) {
+      const texts = this.texts(Int32Array.from(fresh));
+      const isAll = names === textSignalNames;
+      const statistics = isAll
+        ? this.#kernels.computeFilterStatistics(texts)
+        : this.#kernels.computeFinewebStatistics(texts);
+      fillTextSignals(columns, statistics, fresh, names);
+    }
     return columns;
   }
 

@@ -5,10 +5,9 @@ import {
   type C4Edit,
   type C4LineRules,
   type C4Measure,
-  type EditedStatistics,
   type EditedStatisticsChoice,
 } from "./filter-types.ts";
-import { cutPieces, statisticColumns, takeColumns, type FilterExports } from "./filter-wasm.ts";
+import { chosenStatistics, cutPieces, statisticColumns, takeColumns, type FilterExports } from "./filter-wasm.ts";
 import type { KernelInstance, PlacedColumn } from "./instance.ts";
 import { c4Lines, measureC4 } from "./reference/c4-lines.ts";
 import type { TextColumn } from "./types.ts";
@@ -61,9 +60,7 @@ export function wasmC4(instance: KernelInstance): {
         takeColumns(instance, counts.before, placed.length, statistics, row);
         takeColumns(instance, counts.after, placed.length, edited, row);
       }
-      // Every name of a choice is among the names.
-      const chosen = Object.fromEntries(names.map((name) => [name, edited[name]])) as unknown as EditedStatistics;
-      return { statistics, edit: edit.finish(), edited: chosen };
+      return { statistics, edit: edit.finish(), edited: chosenStatistics(edited, names) };
     },
   };
 }
@@ -79,9 +76,9 @@ function measure(
   const before = instance.allocate(bytes);
   const after = instance.allocate(bytes);
   const buffer = instance.allocate(exports.filterBufferBytes(longest));
-  const nGrams = choice === "all" ? 1 : 0;
+  const all = choice === "all" ? 1 : 0;
   const { text, offsets: textOffsets, findings } = target;
-  exports.measureC4(values, offsets, length, longest, buffer, before, text, textOffsets, findings, after, nGrams);
+  exports.measureC4(values, offsets, length, longest, buffer, before, text, textOffsets, findings, after, all);
   return { before, after };
 }
 

@@ -2,8 +2,16 @@
  * Statistics of quality filters and C4's line rules over columns of UTF-8 text; filter-types.ts defines every count.
  */
 import { wasmC4 } from "./c4-wasm.ts";
-import type { C4Edit, C4LineRules, C4Measure, EditedStatisticsChoice, FilterStatistics } from "./filter-types.ts";
-import { wasmFilterStatistics } from "./filter-wasm.ts";
+import {
+  finewebStatisticNames,
+  type C4Edit,
+  type C4LineRules,
+  type C4Measure,
+  type EditedStatistics,
+  type EditedStatisticsChoice,
+  type FilterStatistics,
+} from "./filter-types.ts";
+import { chosenStatistics, wasmFilterStatistics, wasmFinewebStatistics } from "./filter-wasm.ts";
 import { loadKernels, type LoadKernelsOptions } from "./index.ts";
 import { kernelInstance } from "./instance.ts";
 import { c4Lines, measureC4 } from "./reference/c4-lines.ts";
@@ -17,6 +25,8 @@ export interface FilterKernels {
   readonly implementation: "reference" | "wasm";
   /** Counts of every text of a column. */
   computeFilterStatistics(column: TextColumn): FilterStatistics;
+  /** Of these, the counts that FineWeb's rules need: no n-grams, in a third of the time or less. */
+  computeFinewebStatistics(column: TextColumn): EditedStatistics;
   /** Applies C4's line rules. Case is folded for ASCII letters only. */
   editC4Lines(column: TextColumn, rules: C4LineRules): C4Edit;
   /**
@@ -31,6 +41,7 @@ export interface FilterKernels {
 const referenceFilters: FilterKernels = {
   implementation: "reference",
   computeFilterStatistics: filterStatistics,
+  computeFinewebStatistics: (column) => chosenStatistics(filterStatistics(column), finewebStatisticNames),
   editC4Lines: c4Lines,
   measureC4: (column, rules, choice = "all") => measureC4(column, rules, choice),
 };
@@ -49,6 +60,7 @@ export async function loadFilterKernels(options: LoadKernelsOptions = {}): Promi
   fast ??= {
     implementation: "wasm",
     computeFilterStatistics: wasmFilterStatistics(instance),
+    computeFinewebStatistics: wasmFinewebStatistics(instance),
     ...wasmC4(instance),
   };
   return fast;

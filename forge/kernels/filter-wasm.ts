@@ -1,6 +1,12 @@
 /** Statistics of quality filters through WebAssembly: in pieces of about a megabyte, so that memory stays small. */
 import { filterClassTable } from "./filter-classes.ts";
-import { filterStatisticNames, type FilterStatisticName, type FilterStatistics } from "./filter-types.ts";
+import {
+  filterStatisticNames,
+  finewebStatisticNames,
+  type EditedStatistics,
+  type FilterStatisticName,
+  type FilterStatistics,
+} from "./filter-types.ts";
 import type { KernelExports, KernelInstance } from "./instance.ts";
 import { filterStatistics } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
@@ -34,7 +40,7 @@ export function wasmFilterStatistics(
   return (column) => {
     const columns = statisticColumns(column.length);
     for (const { piece, row, fast } of cutPieces(column)) {
-      if (fast) measure(instance, exports, piece, columns, row);
+      if (fast) measure(instance, exports, piece, columns, row, 1);
       else {
         const counts = filterStatistics(piece, classes);
         for (const name of filterStatisticNames) columns[name].set(counts[name], row);
@@ -44,18 +50,40 @@ export function wasmFilterStatistics(
   };
 }
 
+/** The counts that FineWeb's rules need, by an instance whose tables `wasmFilterStatistics` set. */
+export function wasmFinewebStatistics(instance: KernelInstance): (column: TextColumn) => EditedStatistics {
+  const exports = instance.exports as FilterExports;
+  return (column) => {
+    const columns = statisticColumns(column.length);
+    for (const { piece, row, fast } of cutPieces(column)) {
+      if (fast) measure(instance, exports, piece, columns, row, 0);
+      else {
+        const counts = filterStatistics(piece);
+        for (const name of finewebStatisticNames) columns[name].set(counts[name], row);
+      }
+    }
+    return chosenStatistics(columns, finewebStatisticNames);
+  };
+}
+
+/** Columns of some names alone; those of FineWeb must be among them. */
+export function chosenStatistics(columns: FilterStatistics, names: readonly FilterStatisticName[]): EditedStatistics {
+  return Object.fromEntries(names.map((name) => [name, columns[name]])) as unknown as EditedStatistics;
+}
+
 function measure(
   instance: KernelInstance,
   exports: FilterExports,
   piece: TextColumn,
   columns: StatisticColumns,
   row: number,
+  all: 0 | 1,
 ): void {
   instance.beginBatch();
   const { values, offsets, length, longest } = instance.placeColumn(piece);
   const buffer = instance.allocate(exports.filterBufferBytes(longest));
   const target = instance.allocate(filterStatisticNames.length * length * 4);
-  exports.filterStatistics(values, offsets, length, longest, buffer, target);
+  exports.filterStatistics(values, offsets, length, longest, buffer, target, all);
   takeColumns(instance, target, length, columns, row);
 }
 

@@ -78,6 +78,42 @@ describe("createFilters", () => {
     );
   });
 
+  it("measures of edited texts what the filters behind the line rules look at: FineWeb's signals, or all", async () => {
+    const noisy = `Menu\n${prose}\nWe use cookies on this site.\nEnd`;
+    const few = filters({ filter: "gopher-quality" }, { filter: "c4" }, { filter: "fineweb" }, { filter: "length" });
+    const all = filters({ filter: "c4" }, { filter: "fineweb" }, { filter: "gopher-quality" });
+    const named = filters({ filter: "c4" }, { filter: "expression", name: "x", keep: "signals.stopWords > 1" });
+    const signalsOf = (list: readonly FilterConfig[]): readonly string[] =>
+      signalNames({ filters: list, filtersByLanguage: {} }).filter((name) => name.startsWith("edited_"));
+    expect(signalsOf(few)).toEqual([
+      "edited_characters",
+      "edited_words",
+      "edited_fullLines",
+      "edited_punctuatedLines",
+      "edited_shortLines",
+      "edited_duplicateFullLineCharacters",
+      "edited_newlinesPerWord",
+    ]);
+    expect(signalsOf(all)).toHaveLength(28);
+    expect(signalsOf(named)).toHaveLength(28);
+    const measured = (await createFilters(few)).apply(batchOf([noisy, prose])).batch;
+    const whole = (await createFilters(all)).apply(batchOf([noisy, prose])).batch;
+    for (const name of signalsOf(few)) {
+      const [one, other] = [measured, whole].map((batch) => [...(batch.getChild(signalPrefix + name) ?? [])]);
+      expect(one, name).toEqual(other);
+      expect(one, name).not.toContain(null);
+    }
+  });
+
+  it("measures in every language what one of them needs", () => {
+    const list = filters({ filter: "language" }, { filter: "c4" }, { filter: "fineweb" });
+    const german = filters({ filter: "c4" }, { filter: "gopher-repetition" });
+    const one = signalNames({ filters: list, filtersByLanguage: {} });
+    const both = signalNames({ filters: list, filtersByLanguage: { de: german } });
+    expect(one).not.toContain("edited_top2Gram");
+    expect(both).toContain("edited_top2Gram");
+  });
+
   it("keeps the text of what it rejects as it was", async () => {
     const chain = await createFilters(filters({ filter: "c4" }));
     const text = "Menu\nThere is a { in here.";

@@ -218,6 +218,7 @@ async function filterTarget(options: (random: Random) => Options): Promise<Targe
     check(texts, chosen) {
       const column = columnOf(texts, chosen);
       assertSame(fast.computeFilterStatistics(column), plain.computeFilterStatistics(column), "statistics");
+      assertSame(fast.computeFinewebStatistics(column), plain.computeFinewebStatistics(column), "FineWeb's statistics");
       assertSame(fastAtSpace(column), filterStatistics(column, classes), "statistics of words at white space");
     },
   };

@@ -165,6 +165,7 @@ describe("computeFilterStatistics", () => {
       fc.property(fc.array(fc.oneof(text, fc.string({ unit: "grapheme" })), { maxLength: 5 }), (texts) => {
         const column = columnOf(texts.map((value) => value.toWellFormed()));
         expect(wasm.computeFilterStatistics(column)).toEqual(computeFilterStatistics(column));
+        expect(wasm.computeFinewebStatistics(column)).toEqual(reference.computeFinewebStatistics(column));
         const sliced = { ...column, offsets: column.offsets.subarray(1), length: Math.max(0, column.length - 1) };
         if (texts.length > 0) expect(wasm.computeFilterStatistics(sliced)).toEqual(computeFilterStatistics(sliced));
       }),
@@ -178,6 +179,7 @@ describe("computeFilterStatistics", () => {
         const column = columnOfBytes(texts);
         const counts = computeFilterStatistics(column);
         expect(wasm.computeFilterStatistics(column)).toEqual(counts);
+        expect(counts).toMatchObject(wasm.computeFinewebStatistics(column));
         texts.forEach((value, row) => {
           const alone = computeFilterStatistics(columnOfBytes([value]));
           for (const name of filterStatisticNames) expect(counts[name][row]).toBe(alone[name][0]);
@@ -203,7 +205,9 @@ describe("computeFilterStatistics", () => {
       "a b c ".repeat(9000),
     ];
     const column = columnOf([...texts, "", ...texts]);
-    expect(wasm.computeFilterStatistics(column)).toEqual(computeFilterStatistics(column));
+    const counts = computeFilterStatistics(column);
+    expect(wasm.computeFilterStatistics(column)).toEqual(counts);
+    expect(counts).toMatchObject(wasm.computeFinewebStatistics(column));
   });
 
   it("cuts words as its definition says", () => {

@@ -121,11 +121,57 @@ export function countLines(start: usize, end: usize, table: usize): u32 {
   put(15, pieces + emptyPieces);
   put(16, duplicatePieces + ((emptyPieces > 1) as u32));
   put(17, duplicatePieceCharacters);
+  putFullLines();
+  return characters;
+}
+
+/** Fills the columns of lines that FineWeb's rules need, and no other; `table` as for `countLines`. */
+export function countFullLines(start: usize, end: usize, table: usize): void {
+  let continuations: u32 = 0;
+  let lineFeeds: u32 = 0;
+  for (let block = start; block < end; block += 16) {
+    const bytes = v128.load(block);
+    const inside: u32 = end - block >= 16 ? 0xffff : ((1 as u32) << ((end - block) as u32)) - 1;
+    continuations += popcnt((i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(-64))) as u32) & inside);
+    lineFeeds += popcnt((i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x0a))) as u32) & inside);
+  }
+  begin(start, end, continuations == 0, lineFeeds, table);
+  let lineStart = start;
+  for (let block = start; block < end; block += 16) {
+    let bits = i8x16.bitmask(i8x16.eq(v128.load(block), i8x16.splat(0x0a))) as u32;
+    for (; bits != 0; bits &= bits - 1) {
+      const at = block + (ctz(bits) as usize);
+      if (at >= end) break;
+      endFullLine(lineStart, at);
+      lineStart = at + 1;
+    }
+  }
+  endFullLine(lineStart, end);
+  put(0, ((end - start) as u32) - continuations);
+  put(1, lineFeeds);
+  putFullLines();
+}
+
+function endFullLine(start: usize, end: usize): void {
+  if (skipSpace(start, end) == end) return;
+  const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
+  addFullLine(start, end, characters, add(pieceKeys, hashBytes(start, end)));
+}
+
+// @ts-ignore: decorator
+@inline
+function addFullLine(start: usize, end: usize, characters: u32, isNew: bool): void {
+  fullLines++;
+  if (characters <= 30) shortLines++;
+  if ((classBefore(start, end) & terminalBit) != 0) terminatedLines++;
+  if (!isNew) duplicateLineCharacters += characters;
+}
+
+function putFullLines(): void {
   put(18, fullLines);
   put(19, terminatedLines);
   put(20, shortLines);
   put(21, duplicateLineCharacters);
-  return characters;
 }
 
 function begin(start: usize, end: usize, ascii: bool, lineFeeds: u32, table: usize): void {
@@ -167,12 +213,7 @@ function endPiece(start: usize, end: usize): void {
     duplicatePieces++;
     duplicatePieceCharacters += characters;
   }
-  if (skipSpace(start, end) < end) {
-    fullLines++;
-    if (characters <= 30) shortLines++;
-    if ((classBefore(start, end) & terminalBit) != 0) terminatedLines++;
-    if (!isNew) duplicateLineCharacters += characters;
-  }
+  if (skipSpace(start, end) < end) addFullLine(start, end, characters, isNew);
   if (end <= strippedStart || start >= strippedEnd) return;
   const from = max(start, strippedStart);
   const to = min(end, strippedEnd);

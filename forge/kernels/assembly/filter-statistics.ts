@@ -19,10 +19,10 @@ import {
 } from "./c4-lines";
 import { countDuplicates } from "./filter-duplicates";
 import { beginNGrams, joinWords } from "./filter-joined";
-import { countLines } from "./filter-lines";
+import { countFullLines, countLines } from "./filter-lines";
 import { beginCounts, put } from "./filter-text";
 import { countTop } from "./filter-top";
-import { blockSetBytes, cutWords } from "./filter-words";
+import { blockSetBytes, countWords, cutWords } from "./filter-words";
 
 /** Names in `filter-types.ts`. */
 const statistics: usize = 31;
@@ -64,6 +64,7 @@ function offsetOf(offsets: usize, row: i32): usize {
 /**
  * @param buffer room for `filterBufferBytes`
  * @param target 32-bit counts, one array of `length` entries for each name
+ * @param all whether all counts are wanted, or what FineWeb's rules need: the others' arrays are left as they are
  */
 export function filterStatistics(
   values: usize,
@@ -72,11 +73,12 @@ export function filterStatistics(
   longest: i32,
   buffer: usize,
   target: usize,
+  all: i32,
 ): void {
   layOut(buffer, longest as usize);
   for (let row = 0; row < length; row++) {
     beginCounts(target + ((row as usize) << 2), length as usize);
-    measureText(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), true);
+    measureText(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), all != 0);
   }
 }
 
@@ -107,7 +109,7 @@ export function editC4Lines(
  * Measures texts, edits them, and measures what the edit left; a text that it did not change has the same counts.
  *
  * @param edited counts of edited texts, laid out as those of `target`
- * @param nGrams whether edited texts' stop words and n-grams are counted too
+ * @param all whether all counts of edited texts are wanted, or what FineWeb's rules need
  */
 export function measureC4(
   values: usize,
@@ -120,7 +122,7 @@ export function measureC4(
   outputOffsets: usize,
   findings: usize,
   edited: usize,
-  nGrams: i32,
+  all: i32,
 ): void {
   layOut(buffer, longest as usize);
   beginEdits(output);
@@ -136,7 +138,7 @@ export function measureC4(
     edit(start, end, row, length, outputOffsets, findings);
     if (changed) {
       beginCounts(editedColumn, length as usize);
-      measureText(editedStart, editedEnd, nGrams != 0);
+      measureText(editedStart, editedEnd, all != 0);
     } else {
       for (let i: usize = 0; i < statistics; i++) {
         store<u32>(editedColumn + i * stride, load<u32>(column + i * stride));
@@ -145,11 +147,15 @@ export function measureC4(
   }
 }
 
-/** Counts of one text, into the present row. */
-function measureText(start: usize, end: usize, nGrams: bool): void {
+/** Counts of one text, into the present row: all, or what FineWeb's rules need. */
+function measureText(start: usize, end: usize, all: bool): void {
+  if (!all) {
+    countFullLines(start, end, table);
+    put(2, countWords(start, end, sets));
+    return;
+  }
   const characters = countLines(start, end, table);
   const found = cutWords(start, end, sets, starts, ends);
-  if (!nGrams) return;
   put(6, joinWords(start, found, starts, ends, words, joined, characters == ((end - start) as u32)));
   beginNGrams(counters, table);
   countTop();

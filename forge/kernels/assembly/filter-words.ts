@@ -62,15 +62,7 @@ let symbolStart: usize = 0;
  * @returns how many words there are
  */
 export function cutWords(start: usize, end: usize, sets: usize, starts: usize, ends: usize): i32 {
-  blocks = sets;
-  origin = start;
-  limit = end;
-  // One block more than the text fills, so that a word at its end ends.
-  const count = ((end - start) >> 6) + 1;
-  nextLetters = nextNumbers = nextRuns = nextSingles = 0;
-  wideEnd = 0;
-  for (let i: usize = 0; i < count; i++) classify(start + (i << 6), sets + i * blockSetBytes);
-  memory.fill(sets + count * blockSetBytes, 0, blockSetBytes);
+  const count = classifyText(start, end, sets);
 
   let words: usize = 0;
   let found: usize = 0;
@@ -86,13 +78,7 @@ export function cutWords(start: usize, end: usize, sets: usize, starts: usize, e
     const block = sets + i * blockSetBytes;
     const letters = load<u64>(block, letterSet);
     const numbers = load<u64>(block, numberSet);
-    const followingLetters = load<u64>(block, blockSetBytes + letterSet) << 63;
-    const followingNumbers = load<u64>(block, blockSetBytes + numberSet) << 63;
-    const betweenLetters = ((letters << 1) | letterBefore) & ((letters >> 1) | followingLetters);
-    const betweenNumbers = ((numbers << 1) | numberBefore) & ((numbers >> 1) | followingNumbers);
-    const joined =
-      (load<u64>(block, joinerSet) & (betweenLetters | betweenNumbers)) |
-      (load<u64>(block, numberJoinerSet) & betweenNumbers);
+    const joined = joinedMarks(block, letterBefore, numberBefore);
     const runs = load<u64>(block, runSet) | joined;
     const singles = load<u64>(block, singleSet) & ~joined;
     const singleStarts = load<u64>(block, singleStartSet) & ~joined;
@@ -132,6 +118,57 @@ export function cutWords(start: usize, end: usize, sets: usize, starts: usize, e
   put(4, characters - plainCharacters);
   put(5, alphabetic);
   return words as i32;
+}
+
+/** Counts words as `cutWords` does, and nothing else: where they end is not asked. */
+export function countWords(start: usize, end: usize, sets: usize): u32 {
+  const count = classifyText(start, end, sets);
+  let words: u32 = 0;
+  let letterBefore: u64 = 0;
+  let numberBefore: u64 = 0;
+  let runBefore: u64 = 0;
+  for (let i: usize = 0; i < count; i++) {
+    const block = sets + i * blockSetBytes;
+    const joined = joinedMarks(block, letterBefore, numberBefore);
+    const runs = load<u64>(block, runSet) | joined;
+    words += popcnt((runs & ~((runs << 1) | runBefore)) | (load<u64>(block, singleStartSet) & ~joined)) as u32;
+    letterBefore = load<u64>(block, letterSet) >> 63;
+    numberBefore = load<u64>(block, numberSet) >> 63;
+    runBefore = runs >> 63;
+  }
+  return words;
+}
+
+/** Fills the sets of a text's blocks, and of one more; returns how many blocks there are. */
+// @ts-ignore: decorator
+@inline
+function classifyText(start: usize, end: usize, sets: usize): usize {
+  blocks = sets;
+  origin = start;
+  limit = end;
+  // One block more than the text fills, so that a word at its end ends.
+  const count = ((end - start) >> 6) + 1;
+  nextLetters = nextNumbers = nextRuns = nextSingles = 0;
+  wideEnd = 0;
+  for (let i: usize = 0; i < count; i++) classify(start + (i << 6), sets + i * blockSetBytes);
+  memory.fill(sets + count * blockSetBytes, 0, blockSetBytes);
+  return count;
+}
+
+/** Marks of a block that stand between two letters or two numbers and join them. */
+// @ts-ignore: decorator
+@inline
+function joinedMarks(block: usize, letterBefore: u64, numberBefore: u64): u64 {
+  const letters = load<u64>(block, letterSet);
+  const numbers = load<u64>(block, numberSet);
+  const followingLetters = load<u64>(block, blockSetBytes + letterSet) << 63;
+  const followingNumbers = load<u64>(block, blockSetBytes + numberSet) << 63;
+  const betweenLetters = ((letters << 1) | letterBefore) & ((letters >> 1) | followingLetters);
+  const betweenNumbers = ((numbers << 1) | numberBefore) & ((numbers >> 1) | followingNumbers);
+  return (
+    (load<u64>(block, joinerSet) & (betweenLetters | betweenNumbers)) |
+    (load<u64>(block, numberJoinerSet) & betweenNumbers)
+  );
 }
 
 /** Positions of the bits of a set, written eight at a time: up to seven numbers behind the last mean nothing. */

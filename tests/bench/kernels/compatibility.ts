@@ -177,6 +177,7 @@ export function signalsOf(statistics: FilterStatistics, length: number): TextSig
     columns,
     statistics,
     Array.from({ length }, (_, row) => row),
+    textSignalNames,
   );
   return columns;
 }
