@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { FilterConfig, LanguageFilterConfig } from "../../schemas/config/filter.ts";
 import { EnvironmentError } from "../base/index.ts";
 import type { FastTextClassifier } from "../kernels/fasttext.ts";
+import type { TextColumn } from "../kernels/types.ts";
 import { loadModel } from "./models.ts";
 
 /** A model or list that a filter reads. */
@@ -66,4 +67,24 @@ function languageModel(config: LanguageFilterConfig): FilterFile {
  */
 export async function loadLanguageIdentifier(config: LanguageFilterConfig): Promise<FastTextClassifier> {
   return await loadModel(languageModel(config).path, "language");
+}
+
+/** Whether a letter of any script stands in the first characters of text `i`: without one it has no language. */
+export function hasLetter({ values, offsets }: TextColumn, i: number, maxCodePoints: number): boolean {
+  const end = offsets[i + 1] as number;
+  for (let at = offsets[i] as number, seen = 0; at < end && seen < maxCodePoints; seen++) {
+    const lead = values[at] as number;
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length === 1 ? isAsciiLetter(lead) : letter.test(utf8.decode(values.subarray(at, at + length)))) return true;
+    at += length;
+  }
+  return false;
+}
+
+const letter = /\p{L}/u;
+const utf8 = new TextDecoder();
+
+function isAsciiLetter(byte: number): boolean {
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
 }

@@ -14,7 +14,7 @@ import type { FastTextClassifier } from "../kernels/fasttext.ts";
 import type { FilterKernels } from "../kernels/filter-statistics.ts";
 import { loadKernels } from "../kernels/index.ts";
 import { parseExpression } from "./expression.ts";
-import { loadLanguageIdentifier } from "./language.ts";
+import { hasLetter, loadLanguageIdentifier } from "./language.ts";
 import { loadModel } from "./models.ts";
 import { editRefinedwebLines } from "./refinedweb-lines.ts";
 import * as rules from "./rules.ts";
@@ -90,13 +90,13 @@ function language(config: LanguageFilterConfig, identifier: FastTextClassifier):
       languageScore[row] = identified?.scores[row] as number;
     }
     const asked = rows.filter((row) => languages[row] === null && !isKnown(row));
-    const { labelIndex, probability } = identifier.predict(state.texts(asked), {
-      k: 1,
-      maxCodePoints: config.maxCodePoints,
-    });
+    const texts = state.texts(asked);
+    const { labelIndex, probability } = identifier.predict(texts, { k: 1, maxCodePoints: config.maxCodePoints });
     for (const [i, row] of asked.entries()) {
       const label = labelIndex[i] as number;
-      languages[row] = label < 0 ? null : (identifier.labels[label] as string);
+      // The model has an opinion on digits and on nothing at all, too.
+      const hasLanguage = label >= 0 && hasLetter(texts, i, config.maxCodePoints);
+      languages[row] = hasLanguage ? (identifier.labels[label] as string) : null;
       if (label >= 0) languageScore[row] = probability[i] as number;
     }
     for (const row of rows) {

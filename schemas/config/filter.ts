@@ -9,6 +9,27 @@ import { z } from "zod";
 const fraction = (value: number, text: string): z.ZodDefault<z.ZodNullable<z.ZodNumber>> =>
   z.number().min(0).max(1).nullable().default(value).describe(text);
 
+/**
+ * Least probabilities for languages that lid.176 knows but is less sure of, so that more than a twentieth of their texts
+ * fails at .65; for the others .65 serves. docs/benchmarks/language-identification.md has the rule and the figures.
+ */
+export const calibratedThresholds: Readonly<Record<string, number>> = {
+  af: 0.4,
+  be: 0.5,
+  cy: 0.45,
+  da: 0.55,
+  eu: 0.4,
+  ga: 0.3,
+  gd: 0.3,
+  gl: 0.35,
+  ne: 0.5,
+  nn: 0.4,
+  no: 0.4,
+  oc: 0.3,
+  sk: 0.5,
+  sl: 0.3,
+};
+
 export const languageFilterSchema = z.strictObject({
   filter: z.literal("language"),
   languages: z
@@ -19,9 +40,12 @@ export const languageFilterSchema = z.strictObject({
     .describe("Codes of languages to keep; null keeps all that are sure enough."),
   threshold: z.number().min(0).max(1).default(0.65).describe("Least probability of the language."),
   thresholds: z
-    .record(z.string().min(2), z.number().min(0).max(1))
+    .union([z.literal("calibrated"), z.record(z.string().min(2), z.number().min(0).max(1))])
     .default({})
-    .describe("Least probability for single languages, by code."),
+    .transform((given) => (given === "calibrated" ? calibratedThresholds : given))
+    .describe(
+      "Least probability for single languages, by code; `calibrated` takes those measured in docs/benchmarks/language-identification.md.",
+    ),
   maxCodePoints: z.int().min(1).default(1000).describe("Characters at the beginning of the text that are looked at."),
   model: z
     .string()
