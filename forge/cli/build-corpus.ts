@@ -2,13 +2,13 @@
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
-import type { Plan } from "../../schemas/run/plan.ts";
 import { UsageError } from "../base/index.ts";
 import { standardOptions, type CommandInput, type CommandResult, type CommandSpec } from "../console/command.ts";
 import { formatConfig, loadConfig, type LoadedConfig } from "../console/config.ts";
 import { localExecutor } from "../execute/index.ts";
-import { buildCorpus, planBuild } from "../pipeline/index.ts";
-import { describeOutput, megabytes } from "./describe-corpus.ts";
+import { buildCorpus, countDone, estimateBuild, planBuild } from "../pipeline/index.ts";
+import { describeOutput } from "./describe-corpus.ts";
+import { describePlan } from "./describe-plan.ts";
 
 export const spec: CommandSpec = {
   name: "build-corpus",
@@ -48,14 +48,20 @@ async function run(input: CommandInput): Promise<CommandResult> {
   const loaded = await load(input);
   const { config } = loaded;
   const out = config.out ?? join("shards", config.name);
+  const workers = flags.integer("workers", 1) ?? availableParallelism();
   if (flags.on("show-config")) return { text: formatConfig(loaded), json: loaded };
   if (flags.on("dry-run")) {
     const plan = await planBuild(config, { cwd, signal });
-    return { text: describePlan(plan, config, out), json: { out, ...plan } };
+    const estimate = estimateBuild(plan, config, workers);
+    const done = await countDone(resolve(cwd, out), plan);
+    return {
+      text: describePlan({ plan, config, out, workers, estimate, done }),
+      json: { out, workers, estimate, done: Object.fromEntries(done), ...plan },
+    };
   }
   const manifest = await buildCorpus(config, {
     out: resolve(cwd, out),
-    executor: localExecutor({ workers: flags.integer("workers", 1) ?? availableParallelism() }),
+    executor: localExecutor({ workers }),
     update: flags.on("update"),
     force: flags.on("force"),
     cwd,
@@ -84,45 +90,4 @@ async function load(input: CommandInput): Promise<LoadedConfig<CorpusConfig>> {
     overrides: { ...(paths.length === 0 ? {} : quick), out, "shard.seed": flags.integer("seed", 0) },
     env,
   });
-}
-
-function describePlan(plan: Plan, config: CorpusConfig, out: string): string {
-  const bytes = plan.stages.flatMap((stage) => stage.tasks).reduce((sum, task) => sum + task.inputBytes, 0);
-  const width = Math.max(...plan.stages.map((stage) => stage.name.length));
-  const stages = plan.stages.map(
-    (stage) => `  ${stage.name.padEnd(width)}  ${String(stage.tasks.length).padStart(5)} tasks  ${stage.summary}`,
-  );
-  const first = plan.stages.find(({ name }) => name === "split")?.tasks ?? [];
-  const [copied, cut] = [true, false].map((copies) => first.filter(({ input }) => isCopy(input) === copies)) as [
-    typeof first,
-    typeof first,
-  ];
-  const cutBytes = cut.reduce((sum, task) => sum + task.inputBytes, 0);
-  // Text compresses to a quarter, about.
-  const pieces = Math.max(cut.length, Math.round((cutBytes * 4) / config.read.pieceBytes));
-  const estimate = [
-    ...(cut.length === 0
-      ? []
-      : [
-          `  (estimated: ${cut.length} compressed files are cut into about ${pieces} pieces, each a task of its own then)`,
-        ]),
-    ...(copied.length === 0
-      ? []
-      : [
-          `  (${copied.length} files are copied first: their servers deliver no parts or do not vouch for the content)`,
-        ]),
-  ];
-  const copiedBytes = copied.reduce((sum, task) => sum + task.inputBytes, 0);
-  const total = `${megabytes(bytes - cutBytes - copiedBytes)} of ${config.sources.length} sources would become ${out}/:`;
-  // The quickstart takes 1.3 times its input; JSON Lines with long texts up to three times.
-  return [
-    total,
-    ...stages,
-    ...estimate,
-    `Disk needed: up to ${megabytes(bytes * 3)}, more for compressed input. Nothing was written.`,
-  ].join("\n");
-}
-
-function isCopy(input: Plan["stages"][number]["tasks"][number]["input"]): boolean {
-  return typeof input === "object" && input !== null && "copy" in input;
 }

@@ -19,6 +19,6 @@ export function describeOutput(manifest: CorpusManifest, out: string): string {
   ].join("\n");
 }
 
-export function megabytes(bytes: number): string {
+function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

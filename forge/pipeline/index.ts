@@ -2,6 +2,7 @@
 export { buildCorpus, planBuild, refilterCorpus, type BuildOptions } from "./build.ts";
 export { copyCard, copyLayout, previewCard, readCorpusManifest, refreshCard } from "./card-files.ts";
 export type { ExecuteOptions, Execution, Executor, TaskContext, TaskOutcome, TaskProgress } from "./executor.ts";
+export { countDone, estimateBasis, estimateBuild, type BuildEstimate } from "./estimate.ts";
 export { describeInputs, type CorpusInputs } from "./inputs.ts";
 export {
   findRows,

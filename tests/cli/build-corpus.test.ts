@@ -1,8 +1,9 @@
-import { appendFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { forgeProgram } from "../../forge/cli/index.ts";
+import { formatBytes } from "../../forge/console/format.ts";
 import { loadConfig } from "../../forge/console/config.ts";
 import { runProgram } from "../../forge/console/program.ts";
 import { packageRoot } from "../../forge/base/index.ts";
@@ -49,10 +50,16 @@ async function forge(...argv: readonly string[]): Promise<Ran> {
 }
 
 describe("forge build-corpus", () => {
-  it("shows the plan under --dry-run and writes nothing", async () => {
-    const { code, stdout } = await forge("build-corpus", "corpus.yaml", "--dry-run");
+  it("shows the plan under --dry-run with estimates and their basis, and writes nothing", async () => {
+    const { code, stdout } = await forge("build-corpus", "corpus.yaml", "--dry-run", "--workers", "2");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^0\.0 MB of 1 sources would become made\/:\n {2}ingest +1 tasks {2}read, extract, repair/);
+    const size = (await stat(join(cwd, "texts", "a.jsonl"))).size;
+    expect(stdout).toContain(`${formatBytes(size)} of 1 source would become made/ in `);
+    expect(stdout).toMatch(/^ {2}ingest +1 task +[\d.]+ kB +read, extract, repair/m);
+    expect(stdout).toMatch(/^ {2}match +\d+ tasks +find candidates/m);
+    expect(stdout).toContain(`disk  up to ${formatBytes(size * 3)}`);
+    expect(stdout).toMatch(/time +2\.0 s to 2\.0 s +by 2 workers, each 10 MB of text a second on a free core/);
+    expect(stdout).not.toContain("done");
     expect(await readdir(cwd)).not.toContain("made");
   });
 
@@ -68,6 +75,9 @@ describe("forge build-corpus", () => {
       expect((await forge("verify", "made")).stdout).toContain("made is whole");
       const dry = await forge("card", "made", "--dry-run");
       expect(dry).toMatchObject({ code: 0 });
+      const again = (await forge("build-corpus", "corpus.yaml", "--dry-run")).stdout;
+      expect(again).toMatch(/ in (\d+) tasks, of which \1 are done:/);
+      expect(again).toMatch(/^ {2}ingest +1 task +1 done /m);
       expect(dry.stdout).toContain("would write made/README.md");
       expect((await forge("card", "made")).code).toBe(0);
       expect((await forge("verify", "made")).code).toBe(0);
