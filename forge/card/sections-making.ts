@@ -32,7 +32,10 @@ export function sourcesSection({ figures }: CorpusManifest): string {
     bytes(source.keptTextBytes),
   ]);
   const heads = ["source", "what", "licence", "files", "size", "documents", "kept", "text kept"];
-  return blocks("## Sources", table(heads, rows));
+  const commits = figures.sources.flatMap(({ revisions }) =>
+    Object.entries(revisions).map(([uri, commit]) => `- ${code(uri)} at commit ${code(commit)}`),
+  );
+  return blocks("## Sources", table(heads, rows), commits.length === 0 ? undefined : commits.join("\n"));
 }
 
 export function makingSection({ name, program, config }: CorpusManifest): string {

@@ -1,5 +1,6 @@
 /** `forge doctor`: what this machine has, what is missing, and what to do about it. */
 import { probeTeachers } from "../teach/index.ts";
+import { probeRemote } from "../read/index.ts";
 import { llamaProbe } from "../llama/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { formatBytes, formatTable } from "../console/format.ts";
@@ -12,7 +13,14 @@ export const spec: CommandSpec = {
   options: [],
   async run({ cwd, env, signal }) {
     const results = await runProbes(
-      [nodeProbe(), diskProbe(cwd, formatBytes), kernelsProbe(), llamaProbe(), ...probeTeachers(env)],
+      [
+        nodeProbe(),
+        diskProbe(cwd, formatBytes),
+        kernelsProbe(),
+        llamaProbe(),
+        ...probeTeachers(env),
+        ...probeRemote(env),
+      ],
       signal,
     );
     return {

@@ -10,6 +10,7 @@ import { lostDocuments, type Conservation, type ManifestFile, type StageCounts }
 import type { CompletionRecord } from "../../schemas/run/plan.ts";
 import { assert, DataError, writeFileAtomic } from "../base/index.ts";
 import { version } from "../base/version.ts";
+import { datasetOf } from "../read/index.ts";
 import type { LeftDocuments, PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
@@ -152,6 +153,9 @@ function corpusFigures(
       keptTextBytes: sum(partitions.map((i) => documents[i]?.textBytes ?? 0)),
       license: license ?? null,
       description: description ?? null,
+      revisions: Object.fromEntries(
+        files.flatMap(({ uri, remote }) => (remote?.revision === undefined ? [] : [[datasetOf(uri), remote.revision]])),
+      ),
     };
   });
   const [tokenizer] = resultsOf<CorpusFigures["tokenizer"]>(byStage, "tokenizer");

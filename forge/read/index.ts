@@ -9,6 +9,8 @@ export { cutFile, needsCutting, type CutFileOptions, type PieceFile } from "./pi
 export { planSources, type PlanSourcesOptions } from "./plan.ts";
 export { readSplit, type ReadSplitOptions } from "./read.ts";
 export { readObjects, type ReadObjectsOptions } from "./objects.ts";
+export { datasetOf } from "./remote/hugging-face.ts";
+export { probeRemote } from "./remote/probe.ts";
 export { publicUri } from "./remote/uri.ts";
 export { openSources, type SourcesOptions } from "./sources.ts";
 export { splitSources } from "./splits.ts";

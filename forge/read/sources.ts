@@ -1,6 +1,7 @@
 /** Files wherever they are: below the root, on web servers, in buckets, on the Hugging Face hub. */
 import { remoteConfigSchema, type RemoteConfig } from "../../schemas/config/remote.ts";
 import { localSources, type OpenSource } from "./byte-source.ts";
+import { openHuggingFace } from "./remote/hugging-face.ts";
 import { openHttp } from "./remote/http.ts";
 import { openS3 } from "./remote/s3.ts";
 import { schemeOf } from "./remote/uri.ts";
@@ -27,6 +28,8 @@ export function openSources(options: SourcesOptions): OpenSource {
       case "http":
       case "https":
         return openHttp({ uri, url: secrets[uri] ?? uri }, described(file.remote, uri), settings, end);
+      case "hf":
+        return await openHuggingFace(uri, described(file.remote, uri), settings, end);
       case "s3":
         return await openS3(uri, described(file.remote, uri), settings, end);
     }

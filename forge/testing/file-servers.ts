@@ -207,3 +207,91 @@ function listing(files: ReadonlyMap<string, Uint8Array>, query: URLSearchParams,
   const token = more ? `<NextContinuationToken>${start + page.length}</NextContinuationToken>` : "";
   return `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${token}${contents.join("")}</ListBucketResult>`;
 }
+
+export interface HubDoubleOptions extends FileServerOptions {
+  /** OWNER/NAME. */
+  readonly dataset: string;
+  /** Commits by branch and tag. May be changed while the server runs; all show the same files. */
+  readonly revisions: Map<string, string>;
+  /** Token that must be given; without it anybody may read. */
+  readonly token?: string;
+  /** Entries on a page of a listing. @default 1000 */
+  readonly pageEntries?: number;
+  /** Files of at least so many bytes are stored as LFS: their downloads redirect to another host. @default 100 */
+  readonly lfsBytes?: number;
+  /** Downloads for which one redirected address holds. @default any number */
+  readonly addressUses?: number;
+}
+
+/** The Hugging Face hub as far as data sets are listed and read. */
+export async function startHubDouble(options: HubDoubleOptions): Promise<FileServer> {
+  const { files, dataset, revisions, token, pageEntries = 1000, lfsBytes = 100, addressUses } = options;
+  const json = { "content-type": "application/json" };
+  const uses = new Map<string, number>();
+  const answerAll = (request: FileRequest, answer: Answer): void => {
+    const url = new URL(request.path, `http://${request.headers["host"]}`);
+    const path = decodeURIComponent(url.pathname);
+    const refuse = (status: number): void => answer.send(status, json, JSON.stringify({ error: `${status}` }));
+    const { authorization } = request.headers;
+    if (path.startsWith("/cdn/")) {
+      const used = (uses.get(url.search) ?? 0) + 1;
+      uses.set(url.search, used);
+      // The storage behind the hub knows signatures only, and refuses a token that is not for it.
+      if (authorization !== undefined || used > (addressUses ?? used)) return refuse(403);
+      const content = files.get(path.slice("/cdn/".length));
+      return content === undefined
+        ? refuse(404)
+        : answer.sendFile(content, request, { headers: { etag: '"storage"' } });
+    }
+    if (authorization !== (token === undefined ? undefined : `Bearer ${token}`)) return refuse(401);
+    const commitOf = (revision: string): string | undefined =>
+      revisions.get(revision) ?? [...revisions.values()].find((commit) => commit === revision);
+    const info = new RegExp(`^/api/datasets/${dataset}/revision/(.+)$`).exec(path);
+    if (info !== null) {
+      const sha = commitOf(info[1] ?? "");
+      return sha === undefined ? refuse(404) : answer.send(200, json, JSON.stringify({ id: dataset, sha }));
+    }
+    const tree = new RegExp(`^/api/datasets/${dataset}/tree/([0-9a-f]{40})(?:/(.*))?$`).exec(path);
+    if (tree !== null && commitOf(tree[1] ?? "") !== undefined) {
+      const entries = treeOf(files, tree[2] ?? "", url.searchParams.get("recursive") === "true", lfsBytes);
+      if (entries.length === 0) return refuse(404);
+      const start = Number(url.searchParams.get("cursor") ?? 0);
+      const page = entries.slice(start, start + pageEntries);
+      url.searchParams.set("cursor", String(start + pageEntries));
+      const link = start + pageEntries < entries.length ? { link: `<${url.href}>; rel="next"` } : {};
+      return answer.send(200, { ...json, ...link }, JSON.stringify(page));
+    }
+    const [, commit, name = ""] = new RegExp(`^/datasets/${dataset}/resolve/([0-9a-f]{40})/(.+)$`).exec(path) ?? [];
+    const content = files.get(name);
+    if (commit === undefined || commitOf(commit) === undefined || content === undefined) return refuse(404);
+    // Small files come from the hub itself, which need not know ranges.
+    if (content.length < lfsBytes) return answer.sendFile(content, request, { ranges: false, headers: {} });
+    const location = `http://localhost:${url.port}/cdn/${encodeURI(name)}?signature=${uses.size}-${name.length}`;
+    answer.send(302, { location });
+  };
+  return await startFileServer(options, answerAll);
+}
+
+function treeOf(
+  files: ReadonlyMap<string, Uint8Array>,
+  folder: string,
+  recursive: boolean,
+  lfsBytes: number,
+): readonly object[] {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  const entries = new Map<string, object>();
+  for (const [path, content] of files) {
+    if (!path.startsWith(prefix)) continue;
+    const names = path.slice(prefix.length).split("/");
+    for (let depth = 1; depth < names.length; depth++) {
+      const name = prefix + names.slice(0, depth).join("/");
+      if (recursive || depth === 1) entries.set(name, { type: "directory", path: name, size: 0, oid: "0".repeat(40) });
+    }
+    if (!recursive && names.length > 1) continue;
+    const hash = (algorithm: string): string => createHash(algorithm).update(content).digest("hex");
+    const lfs = { oid: hash("sha256"), size: content.length, pointerSize: 130 };
+    const isLarge = content.length >= lfsBytes;
+    entries.set(path, { type: "file", path, size: content.length, oid: hash("sha1"), ...(isLarge && { lfs }) });
+  }
+  return [...entries.values()];
+}

@@ -16,6 +16,8 @@ export const sourceFiguresSchema = z.strictObject({
   keptTextBytes: count,
   license: z.string().nullable(),
   description: z.string().nullable(),
+  /** Commits at which data sets of the Hugging Face hub were read, by their URI. */
+  revisions: z.record(z.string(), z.string()).default({}),
 });
 export type SourceFigures = z.infer<typeof sourceFiguresSchema>;
 

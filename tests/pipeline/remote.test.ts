@@ -4,11 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startHttpDouble, type FileFault, type HttpDoubleOptions } from "../../forge/testing/index.ts";
+import {
+  startHttpDouble,
+  startHubDouble,
+  startS3Double,
+  type FileFault,
+  type FileServer,
+  type HttpDoubleOptions,
+} from "../../forge/testing/index.ts";
 import { exists } from "../../forge/base/index.ts";
 import { planBuild } from "../../forge/pipeline/index.ts";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import { lostDocuments } from "../../schemas/run/manifest.ts";
+import { setEnvironment } from "../environment.ts";
 import { build, makeText, rowsOf, snapshot, writeFiles } from "./corpora.ts";
 
 const names = ["a.jsonl", "b.jsonl.gz", "c.md", "d.jsonl.gz"];
@@ -180,5 +188,57 @@ describe("a corpus of files behind http://", () => {
     const config = configOf([`${server.url}/c.md`, "a.jsonl"], { decontaminate: { sets, action: "drop" } });
     const manifest = await build(config, join(work, "evaluation"));
     expect(manifest.figures.contamination?.dropped).toBe(1);
+  });
+});
+
+type StartServer = (fault: (index: number) => FileFault | undefined) => Promise<FileServer>;
+const commit = "c".repeat(40);
+
+/** What is served under which URIs, and the settings that lead there. */
+const services: readonly (readonly [string, StartServer, (url: string) => readonly [string, object]])[] = [
+  [
+    "s3://",
+    (fault) => startS3Double({ files, bucket: "corpus", accessKey: "AKIADOUBLE", pageKeys: 2, fault }),
+    (url) => ["s3://corpus/*", { s3: { endpoint: url } }],
+  ],
+  [
+    "hf://",
+    (fault) =>
+      startHubDouble({ files, dataset: "me/texts", revisions: new Map([["main", commit]]), token: "hf_double", fault }),
+    () => ["hf://datasets/me/texts", {}],
+  ],
+];
+
+describe.each(services)("a corpus of files behind %s", (scheme, start, place) => {
+  it("keeps what it keeps from the disk; neither workers nor faults change a byte", { timeout: 90_000 }, async () => {
+    let fault: ((index: number) => FileFault | undefined) | undefined;
+    await using server = await start((index) => fault?.(index));
+    using _environment = setEnvironment({
+      AWS_ACCESS_KEY_ID: "AKIADOUBLE",
+      AWS_SECRET_ACCESS_KEY: "secret",
+      HF_ENDPOINT: server.url,
+      HF_TOKEN: "hf_double",
+    });
+    const [path, settings] = place(server.url);
+    const config = configOf([path], { remote: { retryDelayMs: 1, timeoutMs: 2000, ...settings } });
+    const [disk, one, other] = ["disk", "one", "other"].map((name) => join(work, `${scheme.slice(0, 2)}-${name}`)) as [
+      string,
+      string,
+      string,
+    ];
+    await build(configOf(names), disk);
+    const manifest = await build(config, one);
+    const first = await snapshot(one);
+    expect(await documentsOf(one)).toEqual(await documentsOf(disk));
+    expect(lostDocuments(manifest.conservation)).toBe(0);
+    const pinned = scheme === "hf://" ? { "hf://datasets/me/texts": commit } : {};
+    expect(manifest.figures.sources[0]?.revisions).toEqual(pinned);
+    const faults: readonly FileFault[] = ["reset", 503, "reset-mid-body", 429];
+    fault = (index) => (index % 3 === 0 ? faults[(index / 3) % faults.length] : undefined);
+    await build(config, other, { workers: 2 });
+    expect(await snapshot(other)).toEqual(first);
+    const stored = await readFile(join(one, ".work", "plan.json"), "utf8");
+    expect(stored).not.toMatch(/hf_double|AKIADOUBLE/);
+    if (scheme === "hf://") expect(stored).toContain(commit);
   });
 });

@@ -1,19 +1,21 @@
 /** Files in buckets, through the real AWS SDK, against a small real server. */
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startS3Double, type FileServer, type S3DoubleOptions } from "../../forge/testing/index.ts";
 import { openSources, planSources, type InputPlan } from "../../forge/read/index.ts";
 import { remoteConfigSchema } from "../../schemas/config/remote.ts";
 import { corpusConfigSchema } from "../../schemas/config/corpus.ts";
+import { setEnvironment } from "../environment.ts";
 import { samplesOf } from "./samples.ts";
 import { configOf, folderOf, readAll } from "./support.ts";
 
 const samples = await samplesOf(Array.from({ length: 90 }, (_, i) => (i === 7 ? null : `document ${i} Größe`)));
 const key = "AKIADOUBLE";
 
+let environment: Disposable;
 beforeAll(() => {
-  process.env["AWS_ACCESS_KEY_ID"] = key;
-  process.env["AWS_SECRET_ACCESS_KEY"] = "secret";
+  environment = setEnvironment({ AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: "secret" });
 });
+afterAll(() => environment[Symbol.dispose]());
 
 const servers: FileServer[] = [];
 afterEach(async () => {

@@ -12,6 +12,8 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Must be read to its end or destroyed. */
   readonly body: IncomingMessage;
+  /** Where redirects led. */
+  readonly url: string;
 }
 
 export interface HttpRequestOptions {
@@ -76,7 +78,7 @@ async function send(url: URL, headers: Readonly<Record<string, string>>, options
   outgoing.end();
   try {
     const body = await promise;
-    return { status: body.statusCode ?? 500, headers: body.headers, body };
+    return { status: body.statusCode ?? 500, headers: body.headers, body, url: url.href };
   } finally {
     clearTimeout(timer);
   }

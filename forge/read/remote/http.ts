@@ -21,6 +21,8 @@ export interface HttpFile {
   readonly headers?: Readonly<Record<string, string>>;
   /** What to do when access is refused. */
   readonly hint?: string;
+  /** Go on where a redirect led, until that no longer lets us in: hubs hand out addresses that hold for a while. */
+  readonly keepRedirect?: boolean;
 }
 
 export interface HttpDescription {
@@ -68,28 +70,64 @@ export async function describeHttp(file: HttpFile, settings: Settings, signal?: 
 export function openHttp(file: HttpFile, remote: RemoteFile, settings: Settings, likelyEnd?: number): ByteSource {
   const { bytes: size, ranges } = remote;
   if (!ranges || size === undefined) return sequentialSource(file, remote, settings);
+  /** Where a redirect led. */
+  let direct: string | undefined;
+  const askForPart = async (headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> => {
+    if (direct !== undefined) {
+      const answer = await ask({ ...file, url: direct, headers: {} }, settings, headers, signal);
+      if (answer.status < 400 || answer.status >= 500) return answer;
+      // Such addresses expire.
+      answer.body.destroy();
+      direct = undefined;
+    }
+    const answer = await ask(file, settings, headers, signal);
+    if (file.keepRedirect === true && answer.status < 400 && answer.url !== file.url) direct = answer.url;
+    return answer;
+  };
   return rangedSource({
     uri: file.uri,
     size,
     retry: retryOf(settings),
     ...(likelyEnd !== undefined && { likelyEnd }),
     async *fetch(start, end, signal) {
-      const headers = {
-        range: `bytes=${start}-${end - 1}`,
-        ...(remote.exact && remote.etag && { "if-match": remote.etag }),
-      };
-      const answer = await ask(file, settings, headers, signal);
+      const condition = remote.exact && remote.etag !== undefined ? { "if-match": remote.etag } : {};
+      const answer = await askForPart({ range: `bytes=${start}-${end - 1}`, ...condition }, signal);
+      const { status, body, headers } = answer;
+      const isWhole = status === 200 && size <= wholeBytes;
       try {
-        if (answer.status !== 206) throw answer.status === 200 ? rangeIgnored(file.uri) : errorOf(answer, file);
+        if (status === 200 && !isWhole) throw rangeIgnored(file.uri);
+        if (status !== 200 && status !== 206) throw errorOf(answer, file);
         refuseChanged(answer, remote, file.uri);
-        if (answer.headers["content-range"] !== `bytes ${start}-${end - 1}/${size}`) throw changedError(file.uri);
+        const length = isWhole ? headers["content-length"] : headers["content-range"];
+        const expected = isWhole ? [undefined, String(size)] : [`bytes ${start}-${end - 1}/${size}`];
+        if (!expected.includes(length)) throw changedError(file.uri);
       } catch (error) {
-        answer.body.destroy();
+        body.destroy();
         throw error;
       }
-      yield* bodyChunks(answer.body, { uri: file.uri, timeoutMs: settings.timeoutMs, signal });
+      const chunks = bodyChunks(body, { uri: file.uri, timeoutMs: settings.timeoutMs, signal });
+      if (isWhole) yield* cutOut(chunks, start, end);
+      else yield* chunks;
     },
   });
+}
+
+/** A file of at most so many bytes is taken whole where a server ignores that a part was asked for. */
+const wholeBytes = 1 << 24;
+
+/** Bytes `[start, end)` of a stream. */
+async function* cutOut(
+  chunks: AsyncIterable<Uint8Array>,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let position = 0;
+  for await (const chunk of chunks) {
+    const wanted = chunk.subarray(Math.max(0, start - position), Math.max(0, end - position));
+    position += chunk.length;
+    if (wanted.length > 0) yield wanted;
+    if (position >= end) return;
+  }
 }
 
 /**
@@ -123,11 +161,8 @@ function sequentialSource(file: HttpFile, remote: RemoteFile, settings: Settings
             const fresh = chunk.subarray(repeated);
             if (fresh.length === 0) continue;
             hash.update(fresh);
+            const wanted = fresh.subarray(Math.max(0, start - known), Math.max(0, end - known));
             known += fresh.length;
-            const wanted = fresh.subarray(
-              Math.max(0, start - (known - fresh.length)),
-              Math.max(0, end - (known - fresh.length)),
-            );
             if (wanted.length > 0) yield wanted;
             if (known >= end) return;
           }

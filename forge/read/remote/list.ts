@@ -3,6 +3,7 @@ import { remoteConfigSchema, type RemoteConfig } from "../../../schemas/config/r
 import { DataError, mapConcurrent } from "../../base/index.ts";
 import type { InputFile, RemoteFile } from "../types.ts";
 import { describeHttp } from "./http.ts";
+import { listHuggingFace } from "./hugging-face.ts";
 import { listS3 } from "./s3.ts";
 import { publicUri, schemeOf } from "./uri.ts";
 
@@ -57,6 +58,8 @@ async function expand(
   signal: AbortSignal | undefined,
 ): Promise<readonly FoundFile[]> {
   switch (schemeOf(pattern)) {
+    case "hf":
+      return await listHuggingFace(pattern, settings, signal);
     case "s3":
       return await listS3(pattern, settings, signal);
     case "http":

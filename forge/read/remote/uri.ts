@@ -2,7 +2,7 @@
 import { matchesGlob } from "node:path";
 import { UsageError } from "../../base/index.ts";
 
-const schemes = ["http", "https", "s3"] as const;
+const schemes = ["http", "https", "s3", "hf"] as const;
 export type Scheme = (typeof schemes)[number];
 
 /**
@@ -16,7 +16,7 @@ export function schemeOf(uri: string): Scheme | undefined {
   const known = schemes.find((one) => one === scheme);
   if (known !== undefined) return known;
   throw new UsageError("scheme-unknown", `${publicUri(uri)}: nothing here reads ${scheme}://`, {
-    hint: "Sources are paths, http://, https://, s3://BUCKET/KEY.",
+    hint: "Sources are paths, http://, https://, s3://BUCKET/KEY and hf://datasets/OWNER/NAME/PATH.",
   });
 }
 
