@@ -79,10 +79,10 @@ describe("building a corpus", () => {
       };
       await build(config, join(work, "two"), { workers: 2 });
       expect(await snapshot(join(work, "two"))).toEqual(first);
-      // Sources' paths are config and so in the manifest; everything else must be equal.
+      // Sources' paths are config and so in manifest and card; everything else must be equal.
       await build({ ...reordered, root: elsewhere }, join(work, "five"), { workers: 5 });
-      const { "manifest.json": _one, ...files } = await snapshot(join(work, "five"));
-      const { "manifest.json": _other, ...expected } = first;
+      const { "manifest.json": _one, "README.md": _card, ...files } = await snapshot(join(work, "five"));
+      const { "manifest.json": _other, "README.md": _otherCard, ...expected } = first;
       const withoutRecords = (all: Record<string, string>): [string, string][] =>
         Object.entries(all).filter(([path]) => !path.startsWith(join(".work", "done")));
       expect(withoutRecords(files)).toEqual(withoutRecords(expected));
