@@ -117,9 +117,11 @@ export function duplicatesSection({ figures, config }: CorpusManifest, plot: str
     : "near ones were not looked for";
   const exact = dedup.normalForm ? "exact copies and texts equal in normal form" : "exact copies";
   const ways = [...(dedup.url ? ["all but one document of each URL"] : []), exact, near].join("; ");
+  const others = dedup.against.map((path) => code(path.replace(/\/+$/, "").replace(/^.*\//, ""))).join(", ");
   return blocks(
     "## Duplicates",
     `Removed: ${ways}. A document is removed only for a document that is kept; \`rejects/\` names that partner.`,
+    others === "" ? undefined : `Documents of ${others} came first: what copies them is removed here.`,
     plot,
     facts([
       ["kept documents without a copy", count(clusterSizes[0] ?? 0)],

@@ -59,11 +59,11 @@ export function filtersOf(config: CorpusConfig): CorpusConfig["filters"] {
 }
 
 /**
- * What of a config does not follow from the defaults: the shortest that resolves to the same. Where the sources lay is
- * left out, for they may be moved.
+ * What of a config does not follow from the defaults: the shortest that resolves to the same. Where the sources lay and
+ * how they were fetched is left out, for it decides no byte.
  */
 export function shortConfig(config: CorpusManifest["config"]): object {
-  const { root: _root, ...rest } = structuredClone(configOf(config));
+  const { root: _root, remote: _remote, ...rest } = structuredClone(configOf(config));
   const whole = JSON.stringify(corpusConfigSchema.parse(rest));
   const prune = (node: unknown): void => {
     if (typeof node !== "object" || node === null) return;

@@ -80,6 +80,13 @@ describe("forge build-corpus", () => {
       expect(again).toMatch(/^ {2}ingest +1 task +1 done /m);
       expect(dry.stdout).toContain("would write made/README.md");
       expect((await forge("card", "made")).code).toBe(0);
+      const copied = await forge("card", "made", "--copy-to", "cards/made.md");
+      expect(copied.stdout).toContain("wrote made/README.md\n");
+      expect(copied.stdout).toContain("wrote cards/made.md\nwrote cards/made-funnel.svg");
+      expect(await readdir(join(cwd, "cards"))).toContain("made-funnel.svg");
+      const refused = await forge("card", "made", "--copy-to", "cards");
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain("is not the name of a Markdown file");
       expect((await forge("verify", "made")).code).toBe(0);
       await appendFile(join(cwd, "made", "documents", "part-00000.parquet"), "x");
       const damaged = await forge("verify", "made");

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -71,6 +71,7 @@ describe("a corpus deduplicated against another", () => {
       await build(config(["old", "new"]), both);
       expect([...(await idsOf(first)), ...(await idsOf(second))].sort()).toEqual(await idsOf(both));
       expect(manifest.conservation).toMatchObject({ documentsIn: 29, kept: 16, quarantined: 0 });
+      expect(await readFile(join(second, "README.md"), "utf8")).toContain("Documents of `first` came first");
 
       const keptBefore = new Set(await idsOf(first));
       const keptHere = new Set(await idsOf(second));
