@@ -105,3 +105,32 @@ describe("pages of HTML in a corpus", () => {
     expect(await readFile(join(out(), "README.md"), "utf8")).toContain("| pages of HTML | 3 |");
   });
 });
+
+describe("the language of a text in a corpus", () => {
+  const sentence =
+    "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Für größere Häuser wären höhere Türme schöner. ";
+  // UTF-8 that was read as Windows-1252, and the same letters as base and accent. Without its end, each is the same text.
+  const damages: Readonly<Record<string, (text: string) => string>> = {
+    clean: (text) => text,
+    mojibake: (text) => Buffer.from(text).toString("latin1").replaceAll("\u009f", "Ÿ"),
+    decomposed: (text) => text.normalize("NFD"),
+  };
+
+  it("is that of its first 1,000 characters after repair; digits have none", async () => {
+    const root = join(work, "language-in");
+    const texts: Record<string, string> = { digits: "0101 1010 2024-01-01 3,14159 ".repeat(20) };
+    for (const [name, damage] of Object.entries(damages)) texts[name] = damage(`${sentence.repeat(10)}${name}.`);
+    const lines = Object.entries(texts).map(([url, text]) => JSON.stringify({ url, text }));
+    await writeFiles(root, { "a/one.jsonl": lines.join("\n") });
+    const config = plantedConfig(root, {
+      sources: [{ name: "a", path: "a" }],
+      filters: [{ filter: "language", languages: ["de"] }],
+      dedup: { near: false },
+    });
+    const { conservation } = await build(config, join(work, "language"));
+    expect(conservation).toMatchObject({ documentsIn: 4, kept: 3, rejected: { language_unknown: 1 } });
+    const rows = await rowsOf(join(work, "language"), "documents");
+    expect(rows.map((row) => row["url"]).sort()).toEqual(["clean", "decomposed", "mojibake"]);
+    expect(new Set(rows.map((row) => row["languageScore"])).size).toBe(1);
+  });
+});
