@@ -36,11 +36,16 @@ export async function retrying<T>(attempt: (tries: number) => Promise<T>, option
  * The pause before a try.
  *
  * @param tries that failed in a row
- * @throws the error itself when the server asks for more patience than there is
+ * @throws the error itself when the server asks for more patience than there is; `signal.reason` when aborted
  */
 export async function waitBefore(tries: number, error: TransientError, options: RetryOptions): Promise<void> {
   const { retryAfterMs } = error;
   if (retryAfterMs !== undefined && retryAfterMs > longestRetryAfterMs) throw error;
   const delay = retryAfterMs ?? Math.min(longestDelayMs, options.delayMs * 2 ** (tries - 1));
-  await pause(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  try {
+    await pause(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  } catch (aborted) {
+    options.signal?.throwIfAborted();
+    throw aborted;
+  }
 }

@@ -60,8 +60,13 @@ export async function startHttpDouble(options: HttpDoubleOptions): Promise<FileS
   });
 }
 
+/** Contents are replaced, not written to, so each is hashed once. */
+const etagsOf = new WeakMap<Uint8Array, string>();
+
 export function etagOf(content: Uint8Array): string {
-  return `"${createHash("md5").update(content).digest("hex")}"`;
+  const etag = etagsOf.get(content) ?? `"${createHash("md5").update(content).digest("hex")}"`;
+  etagsOf.set(content, etag);
+  return etag;
 }
 
 interface SendFileOptions {

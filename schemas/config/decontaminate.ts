@@ -26,7 +26,7 @@ export const evaluationSetSchema = z.strictObject({
     .describe("Short name, unique in the list: used in the report and the card."),
   path: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe("JSON Lines or Parquet: file, folder or glob (or a list), relative to `root`; .gz and .zst too."),
+    .describe("JSON Lines or Parquet: file, folder, glob or URI (or a list), relative to `root`; .gz and .zst too."),
   fields: evaluationFieldsSchema.describe("Which field holds what; all texts of a list are taken."),
   license: z.string().optional().describe("Licence of the set, for the card; its texts do not enter the corpus."),
 });

@@ -1,7 +1,8 @@
 /** Files behind http://, against a real server with faults. */
 import { afterEach, describe, expect, it } from "vitest";
 import { startHttpDouble, type FileServer, type HttpDoubleOptions } from "../../forge/testing/index.ts";
-import { openSources, planSources } from "../../forge/read/index.ts";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { openSources, planSources, readSplit } from "../../forge/read/index.ts";
 import { readBytes } from "../../forge/read/byte-source.ts";
 import { describeHttp } from "../../forge/read/remote/http.ts";
 import { remoteConfigSchema } from "../../schemas/config/remote.ts";
@@ -168,6 +169,38 @@ describe("a file behind http://", () => {
       },
     );
     await expect(fetchRange(`${other.url}/a.bin`)).rejects.toMatchObject({ code: "remote-changed" });
+  });
+
+  it("comes in chunks of a few MB, however large it is", async () => {
+    const server = await serve({ "a.bin": content });
+    const uri = `${server.url}/a.bin`;
+    const { remote } = await describeHttp({ uri, url: uri }, quick);
+    const source = await openSources({ root: "/", remote: quick })({ uri, remote });
+    const lengths = (await Array.fromAsync(source.read())).map(({ length }) => length);
+    expect(lengths).toEqual([1 << 20, 1 << 22, 1 << 22, content.length - (1 << 20) - (1 << 23)]);
+  });
+
+  it("in Parquet gives its footer and the wanted columns of the row groups of a task, no more", async () => {
+    const column = (name: string): { name: string; data: string[]; type: "STRING" } => ({
+      name,
+      data: Array.from({ length: 400 }, (_, i) => noise(10_000).toString("base64") + i),
+      type: "STRING",
+    });
+    const columnData = [column("text"), column("unwanted")];
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 50, codec: "UNCOMPRESSED" }));
+    const server = await serve({ "a.parquet": bytes });
+    const { sources, read } = configOf([{ name: "s", path: `${server.url}/a.parquet` }], { splitBytes: 1 << 20 });
+    const { splits } = await planSources(sources, { root: "/", read, remote: quick });
+    expect(splits.length).toBe(8);
+    const planned = server.sentBytes;
+    const openSource = openSources({ root: "/", remote: quick });
+    const items = await Array.fromAsync(
+      readSplit(splits[3] as never, { root: "/", source: sources[0] as never, read, openSource }),
+    );
+    expect(items).toMatchObject([{ batch: { numRows: 50 } }]);
+    const footer = 1 << 19;
+    expect(planned).toBeLessThanOrEqual(footer + 1);
+    expect(server.sentBytes - planned).toBeLessThan(footer + (bytes.length / 16) * 1.1);
   });
 
   it("closes its connections when a reader leaves early", async () => {

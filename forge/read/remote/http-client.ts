@@ -90,36 +90,38 @@ async function send(url: URL, headers: Readonly<Record<string, string>>, options
  * @throws TransientError when it breaks off or falls silent
  */
 export async function* bodyChunks(
-  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  body: BodyStream,
   { uri, timeoutMs, signal }: Pick<HttpRequestOptions, "timeoutMs" | "signal"> & { readonly uri: string },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = body[Symbol.asyncIterator]();
   const stop = (): void => void body.destroy();
   signal?.addEventListener("abort", stop, { once: true });
+  // The reader's own pauses are no silence of the server.
+  let isWaiting = true;
+  const timer = setTimeout(() => {
+    if (isWaiting) body.destroy(timeoutError(uri, timeoutMs));
+    else timer.refresh();
+  }, timeoutMs);
   try {
     while (true) {
-      const next = await within(iterator.next(), timeoutMs, () => timeoutError(uri, timeoutMs));
+      isWaiting = true;
+      const next = await iterator.next();
+      isWaiting = false;
+      timer.refresh();
       if (next.done === true) return;
       yield next.value;
     }
   } catch (error) {
     throw networkError(error, uri);
   } finally {
+    clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
     body.destroy();
   }
 }
 
-async function within<T>(promise: Promise<T>, ms: number, makeError: () => Error): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(makeError()), ms);
-  promise.catch(() => undefined);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** What Node's streams and the SDK's bodies have in common. */
+export type BodyStream = AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown };
 
 /** What a status other than the wanted one means. */
 export function statusError(

@@ -8,7 +8,7 @@ import type { RemoteConfig, S3Settings } from "../../../schemas/config/remote.ts
 import { DataError, EnvironmentError, ForgeError, retrying, UsageError } from "../../base/index.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { RemoteFile } from "../types.ts";
-import { bodyChunks, changedError, networkError, statusError, timeoutError } from "./http-client.ts";
+import { bodyChunks, changedError, networkError, statusError, timeoutError, type BodyStream } from "./http-client.ts";
 import type { FoundFile } from "./list.ts";
 import { rangedSource } from "./ranged.ts";
 import { isGlob, literalFolder } from "./uri.ts";
@@ -68,7 +68,7 @@ export async function openS3(
       });
       const answer = await send(uri, settings, signal, (abortSignal) => client.send(command, { abortSignal }));
       // In Node the body is a stream.
-      const body = answer.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): unknown };
+      const body = answer.Body as unknown as BodyStream;
       if (answer.ContentRange !== `bytes ${start}-${end - 1}/${size}` || (etag !== undefined && answer.ETag !== etag)) {
         body.destroy();
         throw changedError(uri);
