@@ -101,6 +101,14 @@ describe("a text without a letter", () => {
     },
   );
 
+  it("stays without one when its filters are applied again to what was stored", async () => {
+    const builder = new DocumentBatchBuilder();
+    builder.append({ id: "0".repeat(32), text: Buffer.from("123 456"), source: "0.txt" });
+    const identified = { languages: [null], scores: Float32Array.of(0.12) };
+    const chain = await createFilters(filterListSchema.parse([{ filter: "language", languages: null, threshold: 0 }]));
+    expect(chain.apply(builder.finish(), { identified }).rejections).toMatchObject([{ reason: "language_unknown" }]);
+  });
+
   it("has one as soon as there is a letter among the characters looked at", async () => {
     expect(await one("123 a 456")).toMatchObject({ reason: null, language: expect.any(String) });
     expect(await one("１２３ ж")).toMatchObject({ reason: null, language: expect.any(String) });
