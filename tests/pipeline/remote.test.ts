@@ -20,7 +20,8 @@ import { setEnvironment } from "../environment.ts";
 import { build, makeText, rowsOf, snapshot, writeFiles } from "./corpora.ts";
 
 const names = ["a.jsonl", "b.jsonl.gz", "c.md", "d.jsonl.gz"];
-const line = (i: number): string => JSON.stringify({ text: makeText(40 + (i % 9) * 10, i) });
+const textOf = (i: number): string => makeText(40 + (i % 9) * 10, i);
+const line = (i: number): string => JSON.stringify({ text: textOf(i) });
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => `${line(from + i)}\n`).join("");
 
@@ -157,6 +158,26 @@ describe("a corpus of files behind http://", () => {
     expect((await rowsOf(out, "documents")).map(({ text }) => text).sort()).toEqual(
       [makeText(50, "a"), makeText(50, "c")].sort(),
     );
+  });
+
+  it("ends, and keeps nothing of it, when a file changes while it is read; --update then reads the new one", async () => {
+    const own = new Map([["a.jsonl", Buffer.from(lines(0, 40))]]);
+    const fault = (index: number): undefined => {
+      // The first request described it, the second read its beginning.
+      if (index === 2) own.set("a.jsonl", Buffer.from(lines(200, 240)));
+    };
+    await using server = await startHttpDouble({ files: own, fault });
+    const config = configOf([`${server.url}/a.jsonl`], { read: { splitBytes: 4096 } });
+    const out = join(work, "meanwhile");
+    await expect(build(config, out)).rejects.toMatchObject({
+      code: "remote-changed",
+      exitCode: 3,
+      message: expect.stringContaining(`${server.url}/a.jsonl`),
+    });
+    await expect(build(config, out)).rejects.toMatchObject({ code: "output-differs" });
+    await build(config, out, { update: true });
+    const texts = (await rowsOf(out, "documents")).map(({ text }) => String(text));
+    expect(texts.sort()).toEqual(Array.from({ length: 40 }, (_, i) => textOf(200 + i)).sort());
   });
 
   it("leaves no name, password or signature in its output", async () => {
