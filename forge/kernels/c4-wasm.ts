@@ -112,10 +112,11 @@ class EditTarget {
     this.findings = instance.allocate(findingCount * length * 4);
   }
 
+  /** What the kernel found; the text is lent until the next batch. */
   take(): C4Edit {
     const length = this.#length;
     const offsets = this.#instance.readInt32(this.offsets, length + 1);
-    const values = this.#instance.read(this.text, offsets[length] as number);
+    const values = this.#instance.memory().subarray(this.text, this.text + (offsets[length] as number));
     const found = this.#instance.readUint32(this.findings, findingCount * length);
     const finding = (i: number): Uint32Array => found.subarray(i * length, (i + 1) * length);
     return {
