@@ -16,7 +16,7 @@ export interface PlannedBuild {
 }
 
 export function describePlan({ plan, config, out, workers, estimate, done }: PlannedBuild): string {
-  const { inputBytes, textBytes, diskBytes, seconds, cut } = estimate;
+  const { inputBytes, textBytes, diskBytes, seconds, cut, copied } = estimate;
   const tasks = plan.stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
   const finished = [...done.values()].reduce((sum, count) => sum + count, 0);
   const counted = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
@@ -42,6 +42,11 @@ export function describePlan({ plan, config, out, workers, estimate, done }: Pla
       ? []
       : [
           `Cut first: ${counted(cut.files, "compressed file")} into about ${counted(cut.pieces, "piece")}, each a task of its own then.`,
+        ]),
+    ...(copied.files === 0
+      ? []
+      : [
+          `Copied first: ${counted(copied.files, "file")} (${formatBytes(copied.bytes)}) whose servers deliver no parts or do not vouch for the content.`,
         ]),
     "Estimated for all of it, from sizes alone:",
     formatTable([

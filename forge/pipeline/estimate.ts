@@ -4,6 +4,7 @@ import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import { splitStageName } from "./plan-pieces.ts";
 import { findRecord } from "./records.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
+import type { SplitInput } from "./tasks/split.ts";
 
 export interface BuildEstimate {
   /** Bytes of the sources as they lie there. */
@@ -16,6 +17,8 @@ export interface BuildEstimate {
   readonly seconds: { readonly least: number; readonly most: number };
   /** Compressed files that are cut first, and the pieces they become: each is a task of its own then. */
   readonly cut: { readonly files: number; readonly pieces: number };
+  /** Files of servers that are copied first, and their bytes as far as the servers tell. */
+  readonly copied: { readonly files: number; readonly bytes: number };
 }
 
 /**
@@ -52,15 +55,21 @@ export function estimateBuild(plan: Plan, config: CorpusConfig, workers: number)
     // Parts of files that are read whole may not know their size: then that of the task counts.
     textBytes += bytes === 0 ? task.inputBytes : text * (task.inputBytes / bytes);
   }
-  const cut = tasksOf(splitStageName);
+  // The plan made these with this very type, too.
+  const isCopy = ({ input }: Plan["stages"][number]["tasks"][number]): boolean =>
+    (input as unknown as SplitInput).copy !== undefined;
+  const copies = tasksOf(splitStageName).filter(isCopy);
+  const copiedBytes = copies.reduce((sum, task) => sum + task.inputBytes, 0);
+  const cut = tasksOf(splitStageName).filter((task) => !isCopy(task));
   const cutText = cut.reduce((sum, task) => sum + task.inputBytes, 0) * expansion.gzip;
   const seconds = (rate: number): number => leastSeconds + textBytes / (rate * Math.max(1, workers));
   return {
     inputBytes: ingest.reduce((sum, task) => sum + task.inputBytes, 0),
     textBytes: Math.round(textBytes),
-    diskBytes: Math.round(textBytes * diskPerText),
+    diskBytes: Math.round(textBytes * diskPerText) + copiedBytes,
     seconds: { least: seconds(textBytesPerSecond.fast), most: seconds(textBytesPerSecond.slow) },
     cut: { files: cut.length, pieces: Math.max(cut.length, Math.ceil(cutText / config.read.pieceBytes)) },
+    copied: { files: copies.length, bytes: copiedBytes },
   };
 }
 

@@ -13,7 +13,7 @@ import {
   type HttpDoubleOptions,
 } from "../../forge/testing/index.ts";
 import { exists } from "../../forge/base/index.ts";
-import { planBuild } from "../../forge/pipeline/index.ts";
+import { estimateBuild, planBuild } from "../../forge/pipeline/index.ts";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import { lostDocuments } from "../../schemas/run/manifest.ts";
 import { setEnvironment } from "../environment.ts";
@@ -136,6 +136,9 @@ describe("a corpus of files behind http://", () => {
         expect(server.requests.map(({ headers }) => headers["range"])).toEqual(names.map(() => "bytes=0-0"));
         expect(plan.stages[0]).toMatchObject({ name: "split" });
         expect(plan.stages[0]?.tasks.length).toBe(ranges ? 1 : 4);
+        const { cut, copied } = estimateBuild(plan, configOf(paths), 1);
+        // The large compressed file is cut as it arrives.
+        expect([cut.files, copied.files]).toEqual(ranges ? [1, 0] : [1, 3]);
       });
     }
   });
