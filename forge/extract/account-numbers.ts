@@ -162,9 +162,15 @@ function nationalNumber(form: string, text: TextBytes, start: number): string | 
   const paired = french.exec(form);
   if (paired !== null && !/(?:^|\W)[\da-f]{2}[ .-]$/i.test(beforeOf(text, start, 4))) return paired[0];
   if (!phoneWord.test(beforeOf(text, start, 16))) return undefined;
-  const found = afterWord.exec(form)?.[0];
-  const digits = found?.replace(/\D/g, "").length ?? 0;
-  return digits >= 7 && digits <= 15 ? found : undefined;
+  const all = afterWord.exec(form)?.[0];
+  // Two numbers in a row: the first of them. An area code in brackets does not stand behind seven digits.
+  let found = all === undefined ? undefined : (/^((?:\D*\d){7}[^(]*\d)\D*\(/.exec(all)?.[1] ?? all);
+  while (found !== undefined && digitsOf(found) > 15) found = /^(.*\d)\D+\d+$/.exec(found)?.[1];
+  return found !== undefined && digitsOf(found) >= 7 ? found : undefined;
+}
+
+function digitsOf(form: string): number {
+  return form.replace(/\D/g, "").length;
 }
 
 /** The text before an index, read as UTF-8. */

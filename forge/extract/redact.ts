@@ -37,6 +37,29 @@ export type RedactKernels = Pick<TextKernels, "findCandidates">;
 
 /** Redacts every text of a column of valid UTF-8. */
 export function redactTexts(column: TextColumn, config: RedactConfig, kernels: RedactKernels): RedactedTexts {
+  const changed = new Set<number>();
+  let result = redactOnce(column, config, kernels, changed);
+  const { counts } = result;
+  // What stood beside a find may have hidden another. Placeholders are no finds, so this ends.
+  for (let more = result; more.counts.bytesOut > 0;) {
+    more = redactOnce(result.text, config, kernels, changed);
+    counts.bytesOut += more.counts.bytesOut;
+    counts.bytesIn += more.counts.bytesIn;
+    for (const [kind, count] of Object.entries(more.counts.found) as [RedactedKind, number][]) {
+      counts.found[kind] = (counts.found[kind] ?? 0) + count;
+    }
+    result = { text: more.text, counts };
+  }
+  counts.changed = changed.size;
+  return result;
+}
+
+function redactOnce(
+  column: TextColumn,
+  config: RedactConfig,
+  kernels: RedactKernels,
+  changedRows: Set<number>,
+): RedactedTexts {
   const { values, offsets, length } = column;
   const placeholders = new Map<RedactedKind, Uint8Array>();
   const counts: RedactCounts = { found: {}, changed: 0, bytesOut: 0, bytesIn: 0 };
@@ -75,9 +98,9 @@ export function redactTexts(column: TextColumn, config: RedactConfig, kernels: R
     }
     copyTo(text.end);
     newOffsets[row + 1] = written;
-    if (changed) counts.changed++;
+    if (changed) changedRows.add(row);
   }
-  if (counts.changed === 0) return { text: column, counts };
+  if (counts.bytesOut === 0) return { text: column, counts };
   return { text: { values: Buffer.concat(parts, written), offsets: newOffsets, length }, counts };
 }
 
