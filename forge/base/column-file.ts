@@ -4,15 +4,12 @@
  * Not a format for outputs (those are Parquet and Arrow): it exists so that tens of millions of rows go between tasks
  * as typed arrays, without an object or a string for each, and so that a reader can fetch a range of one column.
  */
-import { readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { assert, DataError, wrapFileError } from "./errors.ts";
-import { createAtomicFile, type FileDigest } from "./files.ts";
+import { createAtomicFile, readExactly, type FileDigest } from "./files.ts";
 
 const magic = "FORGECOL";
 const alignment = 8;
-/** Bytes up to which a read does not leave this thread. */
-const smallRead = 1 << 14;
 
 const arrayTypes = { u8: Uint8Array, u32: Uint32Array, f32: Float32Array, f64: Float64Array } as const;
 type ArrayTypeName = keyof typeof arrayTypes;
@@ -174,12 +171,12 @@ function layOut(
 async function readHeader(handle: FileHandle, path: string, kind: string): Promise<ColumnFile> {
   const size = (await handle.stat()).size;
   const start = Buffer.alloc(magic.length + 4);
-  await readExactly(handle, start, 0, path);
+  await fill(handle, start, 0, path);
   if (start.toString("latin1", 0, magic.length) !== magic) throw invalid(path, "it does not begin as one");
   const headerLength = start.readUInt32LE(magic.length);
   if (magic.length + 4 + headerLength > size) throw invalid(path, "it is truncated in its header");
   const json = Buffer.alloc(headerLength);
-  await readExactly(handle, json, start.byteLength, path);
+  await fill(handle, json, start.byteLength, path);
   const header = JSON.parse(json.toString("utf8")) as Header;
   const places = layOut(header, start.byteLength + headerLength, size, { path, kind });
   const place = (name: string): Place => {
@@ -193,7 +190,7 @@ async function readHeader(handle: FileHandle, path: string, kind: string): Promi
     const end = to ?? entry.length;
     if (from < 0 || end < from || end > entry.length) throw invalid(path, `${name} has no range ${from}..${end}`);
     const bytes = new Uint8Array((end - from) * type.BYTES_PER_ELEMENT);
-    await readExactly(handle, bytes, base + from * type.BYTES_PER_ELEMENT, path);
+    await fill(handle, bytes, base + from * type.BYTES_PER_ELEMENT, path);
     return new type(bytes.buffer);
   };
   const typed =
@@ -215,18 +212,9 @@ async function readHeader(handle: FileHandle, path: string, kind: string): Promi
   };
 }
 
-async function readExactly(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
-  let offset = 0;
-  while (offset < target.byteLength) {
-    const left = target.byteLength - offset;
-    // A small read takes microseconds, the way through the thread pool ten times as long.
-    const bytesRead =
-      left <= smallRead
-        ? readSync(handle.fd, target, offset, left, position + offset)
-        : (await handle.read(target, offset, left, position + offset)).bytesRead;
-    if (bytesRead === 0) throw invalid(path, "it is truncated");
-    offset += bytesRead;
-  }
+/** Fills `target` from a position. @throws DataError when the file ends before */
+async function fill(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
+  if (!(await readExactly(handle, target, position))) throw invalid(path, "it is truncated");
 }
 
 function typeOf(column: Column | StreamedColumn): ArrayTypeName {

@@ -5,16 +5,13 @@
  * its run; the samples of all runs give splitters, so a merge reads one key range of every run at a time, sorts it by
  * radix and hands it out. Its memory is one such range and the samples, however many rows there are.
  */
-import { readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { assert, DataError, wrapFileError } from "./errors.ts";
-import { createAtomicFile, type AtomicFile, type FileDigest } from "./files.ts";
+import { createAtomicFile, readExactly, type AtomicFile, type FileDigest } from "./files.ts";
 import { sortRows } from "./radix.ts";
 
 const magic = "FORGERUN";
 const sampleEvery = 64;
-/** Bytes up to which a read does not leave this thread. */
-const smallRead = 1 << 14;
 
 /** Rows that a merge holds at a time, unless told otherwise. */
 const defaultBlockRows = 1 << 19;
@@ -120,18 +117,18 @@ async function readSamples(path: string, file: number, kind: string, section: st
   await using handle = await openFile(path);
   const { size } = await handle.stat();
   const tail = Buffer.alloc(4 + magic.length);
-  await readExactly(handle, tail, size - tail.byteLength, path);
+  await fill(handle, tail, size - tail.byteLength, path);
   if (tail.toString("latin1", 4) !== magic) throw invalid(path, "it does not end as one");
   const footerBytes = tail.readUInt32LE();
   const footer = Buffer.alloc(footerBytes);
-  await readExactly(handle, footer, size - tail.byteLength - footerBytes, path);
+  await fill(handle, footer, size - tail.byteLength - footerBytes, path);
   const parsed = JSON.parse(footer.toString("utf8")) as { readonly kind: string; readonly runs: readonly RunEntry[] };
   if (parsed.kind !== kind) throw invalid(path, `it holds ${parsed.kind}, ${kind} was expected`);
   const found: Run[] = [];
   for (const entry of parsed.runs) {
     if (entry.section !== section) continue;
     const samples = new Uint32Array(Math.ceil(entry.rows / sampleEvery) * entry.width);
-    await readExactly(handle, bytesOf(samples), entry.position, path);
+    await fill(handle, bytesOf(samples), entry.position, path);
     found.push({ ...entry, file, samples });
   }
   return found;
@@ -180,7 +177,7 @@ async function readRange(
         opened = { file: run.file, handle: await openFile(path) };
       }
       const words = new Uint32Array((end - from) * width);
-      await readExactly(opened.handle, bytesOf(words), run.position + 4 * (run.samples.length + from * width), path);
+      await fill(opened.handle, bytesOf(words), run.position + 4 * (run.samples.length + from * width), path);
       const first = low === undefined ? 0 : lowerBound(words, width, low);
       const last = high === undefined ? end - from : lowerBound(words, width, high);
       if (first < last) parts.push({ words: words.subarray(first * width, last * width), file: run.file });
@@ -244,19 +241,9 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function readExactly(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
-  if (position < 0) throw invalid(path, "it is truncated");
-  let offset = 0;
-  while (offset < target.byteLength) {
-    const left = target.byteLength - offset;
-    // A small read takes microseconds, the way through the thread pool ten times as long.
-    const bytesRead =
-      left <= smallRead
-        ? readSync(handle.fd, target, offset, left, position + offset)
-        : (await handle.read(target, offset, left, position + offset)).bytesRead;
-    if (bytesRead === 0) throw invalid(path, "it is truncated");
-    offset += bytesRead;
-  }
+/** Fills `target` from a position. @throws DataError when the file ends before */
+async function fill(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
+  if (position < 0 || !(await readExactly(handle, target, position))) throw invalid(path, "it is truncated");
 }
 
 function invalid(path: string, problem: string): DataError {

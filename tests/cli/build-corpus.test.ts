@@ -2,14 +2,13 @@ import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { forgeProgram } from "../../forge/cli/index.ts";
 import { formatBytes } from "../../forge/console/format.ts";
 import { loadConfig } from "../../forge/console/config.ts";
-import { runProgram } from "../../forge/console/program.ts";
 import { packageRoot } from "../../forge/base/index.ts";
 import { corpusConfigSchema } from "../../schemas/config/corpus.ts";
 import { makeText, writeFiles } from "../pipeline/corpora.ts";
 import { corpusRecipes } from "../recipes.ts";
+import { runForge, type Ran } from "../forge.ts";
 
 let cwd: string;
 beforeAll(async () => {
@@ -26,28 +25,7 @@ afterAll(async () => {
   await rm(cwd, { recursive: true, force: true });
 });
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function forge(...argv: readonly string[]): Promise<Ran> {
-  let stdout = "";
-  let stderr = "";
-  const code = await runProgram(forgeProgram, argv, {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    stdoutIsTerminal: false,
-    stderrIsTerminal: false,
-    stdinIsTerminal: false,
-    columns: 100,
-    env: {},
-    cwd,
-    signal: new AbortController().signal,
-  });
-  return { code, stdout, stderr };
-}
+const forge = async (...argv: readonly string[]): Promise<Ran> => await runForge(cwd, argv);
 
 describe("forge build-corpus", () => {
   it("shows the plan under --dry-run with estimates and their basis, and writes nothing", async () => {

@@ -2,11 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { forgeProgram } from "../../forge/cli/index.ts";
-import { runProgram } from "../../forge/console/program.ts";
 import { openTokenShards } from "../../forge/shard/index.ts";
 import { loadTokenizer } from "../../forge/tokenize/index.ts";
 import { build, planted, plantedConfig, plantedFiles, rowsOf, writeFiles } from "../pipeline/corpora.ts";
+import { runForge, type Ran } from "../forge.ts";
 
 let cwd: string;
 beforeAll(async () => {
@@ -18,24 +17,7 @@ afterAll(async () => {
   await rm(cwd, { recursive: true, force: true });
 });
 
-async function forge(
-  ...argv: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  let stdout = "";
-  let stderr = "";
-  const code = await runProgram(forgeProgram, argv, {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    stdoutIsTerminal: false,
-    stderrIsTerminal: false,
-    stdinIsTerminal: false,
-    columns: 100,
-    env: {},
-    cwd,
-    signal: new AbortController().signal,
-  });
-  return { code, stdout, stderr };
-}
+const forge = async (...argv: readonly string[]): Promise<Ran> => await runForge(cwd, argv);
 const json = async (...argv: readonly string[]): Promise<Record<string, unknown>> => {
   const { code, stdout, stderr } = await forge(...argv, "--json");
   expect(stderr).toBe("");

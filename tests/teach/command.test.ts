@@ -3,8 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forgeProgram } from "../../forge/cli/index.ts";
-import { runProgram } from "../../forge/console/program.ts";
+import { runForge, type Ran } from "../forge.ts";
 
 let cwd: string;
 beforeEach(async () => {
@@ -14,22 +13,7 @@ afterEach(async () => {
   await rm(cwd, { recursive: true });
 });
 
-async function forge(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = "";
-  let stderr = "";
-  const code = await runProgram(forgeProgram, argv, {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    stdoutIsTerminal: false,
-    stderrIsTerminal: false,
-    stdinIsTerminal: false,
-    columns: 100,
-    env: {},
-    cwd,
-    signal: new AbortController().signal,
-  });
-  return { code, stdout, stderr };
-}
+const forge = async (...argv: readonly string[]): Promise<Ran> => await runForge(cwd, argv);
 
 describe("forge teach", () => {
   it("finds the shipped prompts, writes the output and says what lies where", async () => {
