@@ -9,7 +9,7 @@ import {
   writeColumns,
   type GrowingUint32,
 } from "../base/index.ts";
-import { appendKeyWords } from "./documents.ts";
+import { appendKeyWords, pickTexts } from "./documents.ts";
 import { keepWords } from "./keep-order.ts";
 import { fingerprintExisting } from "./existing.ts";
 import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./keys.ts";
@@ -70,11 +70,15 @@ const copyKeys: Readonly<Record<CopyRelation, (batch: RecordBatch, file: string,
       keys: kernels.hashTexts(utf8Column(batch, "text", file)),
       rows: allRows(batch),
     }),
-    normalForm: (batch, file, kernels) => ({
-      keys: kernels.hashTexts(kernels.normalizeForDedup(utf8Column(batch, "text", file))),
-      rows: allRows(batch),
-    }),
+    normalForm: normalFormKeys,
   };
+
+/** Of a text of nothing but punctuation no normal form is left: such texts are equal in bytes or not at all. */
+function normalFormKeys(batch: RecordBatch, file: string, kernels: DedupKernels): CopyKeys {
+  const normal = kernels.normalizeForDedup(utf8Column(batch, "text", file));
+  const rows = allRows(batch).filter((row) => (normal.offsets[row + 1] as number) > (normal.offsets[row] as number));
+  return { keys: kernels.hashTexts(rows.length === normal.length ? normal : pickTexts(normal, rows)), rows };
+}
 
 /** Documents without a URL are compared with none by it. */
 function urlKeys(batch: RecordBatch, file: string, kernels: DedupKernels): CopyKeys {

@@ -23,7 +23,7 @@ import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 6, dedup: 3, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 3, index: 1 } as const;
+const versions = { ingest: 6, dedup: 4, tokenizer: 1, encode: 1, order: 1, shard: 1, documents: 3, index: 1 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;
@@ -161,8 +161,9 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
     ...inputs.files.map((file) => [`input ${file.uri}`, file.fingerprint] as const),
     ...inputs.evaluation.map(({ uri, fingerprint }) => [`evaluation ${uri}`, fingerprint] as const),
     ...inputs.existing.map(
-      ({ corpus, index, documents }) =>
-        [`existing ${corpus} ${index.path}`, `${index.sha256} ${documents.sha256}`] as const,
+      ({ corpus, rank, index, documents }) =>
+        // Two crawls may have the same name.
+        [`existing ${rank + 1} ${corpus} ${index.path}`, `${index.sha256} ${documents.sha256}`] as const,
     ),
     ...Object.entries(inputs.models).map(([name, sha256]) => [`model ${name}`, sha256] as const),
     ...(inputs.tokenizer === null ? [] : [["tokenizer", inputs.tokenizer.sha256] as const]),

@@ -92,6 +92,20 @@ describe("exact copies", () => {
     expect([...fates.values()].every(({ reason }) => reason === undefined)).toBe(true);
   });
 
+  test("texts of which the normal form leaves nothing are no copies of each other, but of equal bytes", async () => {
+    const { fates } = await runDedup(
+      partitionsOf([
+        [document("a", "!!! ???"), document("b", "— … —")],
+        [document("c", "— … —"), document("d", "")],
+      ]),
+      config({ bands: 64, rows: 2 }),
+      folder,
+    );
+    expect(fateOf(fates, "a")).toMatchObject({ reason: undefined, clusterSize: 1 });
+    expect(fateOf(fates, "d")).toMatchObject({ reason: undefined, clusterSize: 1 });
+    expect(["b", "c"].map((name) => fateOf(fates, name).reason).sort()).toEqual(["exact-duplicate", undefined]);
+  });
+
   test("two documents with one id are refused", async () => {
     const twice = partitionsOf([[document("a", "one")], [document("a", "two")]]);
     await expect(runDedup(twice, config(), folder)).rejects.toMatchObject({ code: "document-id-repeated" });
