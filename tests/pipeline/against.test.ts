@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -123,4 +123,35 @@ describe("a corpus deduplicated against another", () => {
     }
     expect(() => config(["new"], { against: [one], scope: "source" })).toThrow("scope: global");
   });
+
+  it(
+    "refuses an index or documents that are not those of its manifest, or gone, naming the file",
+    { timeout: 120_000 },
+    async () => {
+      const whole = join(work, "whole");
+      await build(config(["old"]), whole);
+      // Documents are read only where candidates stand, as in the second part.
+      for (const part of ["index/part-00000.col", "documents/part-00001.parquet"]) {
+        const broken = join(work, "broken");
+        const path = join(broken, part);
+        const refused = async (code: string): Promise<void> => {
+          await expect(build(config(["new"], { against: [broken] }), join(work, "over"))).rejects.toMatchObject({
+            code,
+            exitCode: 3,
+            position: { file: path },
+          });
+          await rm(join(work, "over"), { recursive: true, force: true });
+        };
+        await cp(whole, broken, { recursive: true });
+        const bytes = await readFile(path);
+        // One bit within the first column, where no length or magic number tells.
+        bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+        await writeFile(path, bytes);
+        await refused("corpus-changed");
+        await rm(path);
+        await refused("file-not-found");
+        await rm(broken, { recursive: true });
+      }
+    },
+  );
 });

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { DedupConfig } from "../../../schemas/config/dedup.ts";
 import { Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import type { ManifestFile } from "../../../schemas/run/manifest.ts";
-import { UsageError } from "../../base/index.ts";
+import { DataError, digestFile, UsageError } from "../../base/index.ts";
 import { indexSettings, indexSources, writeIndex, type DedupPartition } from "../../dedup/index.ts";
 import { openParquet } from "../../shard/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
@@ -83,8 +83,30 @@ export function existingPartition({ corpus, rank, folder, index, documents }: Ex
     sourceRank: rank,
     scope: 0,
     existing: { corpus, index: join(folder, index.path) },
-    open: () => readDocuments(path),
+    async *open() {
+      await refuseChanged(folder, documents);
+      yield* readDocuments(path);
+    },
   };
+}
+
+/**
+ * Tasks of existing corpora have the hashes of its manifest in their keys, so it must be those files that they read.
+ *
+ * @throws DataError `corpus-changed`; `file-not-found`
+ */
+export async function refuseChanged(
+  folder: string,
+  { path, sha256 }: Pick<ManifestFile, "path" | "sha256">,
+): Promise<void> {
+  const file = join(folder, path);
+  if ((await digestFile(file)).sha256 === sha256) return;
+  throw new DataError(
+    "corpus-changed",
+    `${file} is not the file that the manifest beside it names: its SHA-256 differs`,
+    { file },
+    { hint: `forge verify ${folder} names every such file; build that corpus again.` },
+  );
 }
 
 const textSchema = new Schema([new Field("id", new Utf8(), false), new Field("text", new Utf8(), false)]);
