@@ -49,6 +49,8 @@ const verifiableManifestSchema = z.looseObject({
   files: z.array(manifestFileSchema),
   conservation: conservationSchema.optional(),
   stages: z.array(stageCountsSchema).optional(),
+  /** Documents that a token budget left out of the shards. */
+  figures: z.looseObject({ beyondBudget: z.looseObject({ documents: z.int().nonnegative() }).optional() }).optional(),
 });
 
 /**
@@ -76,10 +78,11 @@ export async function verifyOutput(folder: string, options: VerifyOptions = {}):
       file: path,
     });
   }
-  const { files, conservation, stages = [] } = parsed.data;
+  const { files, conservation, stages = [], figures } = parsed.data;
   const problems: VerifyProblem[] = [];
   const totals = { files: 0, bytes: 0, rows: 0, documents: 0, tokens: 0, roundTrips: 0 };
   const whole: { path: string }[] = [];
+  let inShards = 0;
   for (const [index, file] of files.entries()) {
     signal?.throwIfAborted();
     reporter?.({ type: "stage-progress", stage: "verify", done: index, total: files.length, unit: "tasks" });
@@ -103,6 +106,7 @@ export async function verifyOutput(folder: string, options: VerifyOptions = {}):
       totals.rows += rows.rows;
       totals.tokens += rows.tokens;
       if (name.startsWith("documents/")) totals.documents += rows.rows;
+      if (name.startsWith("tokens/")) inShards += rows.rows;
       const promised = listed.get(name);
       if (promised !== undefined && promised !== rows.rows) {
         problems.push({ file: name, message: `has ${rows.rows} rows, ${promised} are listed` });
@@ -114,6 +118,13 @@ export async function verifyOutput(folder: string, options: VerifyOptions = {}):
   }
   if (conservation !== undefined && problems.length === 0 && totals.documents !== conservation.kept) {
     problems.push({ message: `documents/ has ${totals.documents} rows, ${conservation.kept} were kept` });
+  }
+  const left = figures?.beyondBudget?.documents;
+  if (conservation !== undefined && left !== undefined && problems.length === 0) {
+    const expected = conservation.kept - left;
+    if (inShards !== expected) {
+      problems.push({ message: `tokens/ has ${inShards} documents, ${expected} were to be written` });
+    }
   }
   if (options.decode !== undefined && problems.length === 0) {
     const found = await checkRoundTrips(folder, options.decode, options.sample ?? 64);

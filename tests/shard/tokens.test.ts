@@ -261,6 +261,18 @@ describe("verification", () => {
     expect(problems.map(({ message }) => message)).toEqual(["the run: 1 documents are in none of the outputs"]);
   });
 
+  test("finds documents that are in no shard, unless a token budget left them out", async () => {
+    const out = await output();
+    const path = join(out, "manifest.json");
+    const manifest = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
+    const found = async (documents: number): Promise<string[]> => {
+      await writeFile(path, formatJson({ ...manifest, figures: { beyondBudget: { documents } } }));
+      return (await verifyOutput(out)).problems.map(({ message }) => message);
+    };
+    expect(await found(0)).toEqual([]);
+    expect(await found(1)).toEqual(["tokens/ has 40 documents, 39 were to be written"]);
+  });
+
   test("says that a run did not finish when there is no manifest", async () => {
     await expect(verifyOutput(folder)).rejects.toMatchObject({ code: "manifest-missing" });
   });
