@@ -9,7 +9,8 @@ import type { Stage } from "../../schemas/run/plan.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { numbered, type Revision } from "./layout.ts";
 import { draft, keysOf, makeStage } from "./plan-stage.ts";
-import type { EvaluationIndexInput, FlagInput, MarkInput, ScanInput } from "./tasks/decontaminate.ts";
+import type { EvaluationIndexInput, FlagInput, ScanInput } from "./tasks/decontaminate.ts";
+import type { MarkInput } from "./tasks/mark.ts";
 
 /** Counts up when a stage would write other bytes for the same input; the n-gram index's layout counts, too. */
 const version = 2;

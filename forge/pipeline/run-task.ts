@@ -6,17 +6,16 @@ import { dedup } from "./tasks/dedup.ts";
 import {
   flagDocuments,
   indexEvaluationSets,
-  markDocuments,
   scanPartition,
   type EvaluationIndexInput,
   type FlagInput,
-  type MarkInput,
   type ScanInput,
 } from "./tasks/decontaminate.ts";
 import { writeDocumentFiles } from "./tasks/documents.ts";
 import { indexPartition, type IndexInput } from "./tasks/existing.ts";
 import { ingest, type IngestInput } from "./tasks/ingest.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+import { markDocuments, type MarkInput } from "./tasks/mark.ts";
 import { split, type SplitInput } from "./tasks/split.ts";
 import { encode, makeTokenizer, orderShards, writeShards } from "./tasks/tokenize.ts";
 

@@ -15,9 +15,10 @@ import type { LeftDocuments, PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
-import type { FlagFigures, IndexFigures, MarkFigures } from "./tasks/decontaminate.ts";
+import type { FlagFigures, IndexFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
+import type { MarkFigures } from "./tasks/mark.ts";
 import { publicConfig } from "./secrets.ts";
 import { textFigures } from "./text-figures.ts";
 
@@ -164,6 +165,7 @@ function corpusFigures(
     "order",
   );
   assert(tokenizer !== undefined && order !== undefined, "tokenizer and order have records");
+  assertTokens(order, resultsOf<EncodedCounts>(byStage, "encode"), documents);
   const [chosen] = resultsOf<{ readonly unresolved: number }>(byStage, "choose");
   const verified = resultsOf<{ readonly pairs: number; readonly verified: number }>(byStage, "verify");
   const contamination = contaminationFigures(config, byStage, documents);
@@ -201,6 +203,26 @@ function corpusFigures(
     tokens,
     beyondBudget: order.left,
   };
+}
+
+interface EncodedCounts {
+  readonly documents: number;
+  readonly tokens: number;
+}
+
+/** Every kept document was encoded, and its tokens stand in a shard or lie beyond the budget. */
+function assertTokens(
+  { shards, left }: { readonly shards: readonly EncodedCounts[]; readonly left: LeftDocuments },
+  encoded: readonly EncodedCounts[],
+  documents: readonly DocumentFigures[],
+): void {
+  const kept = sum(documents.map((one) => one.kept));
+  for (const what of ["documents", "tokens"] as const) {
+    const made = sum(encoded.map((one) => one[what]));
+    const placed = sum(shards.map((one) => one[what])) + left[what];
+    assert(made === placed, `${made} ${what} were encoded, ${placed} are in shards or beyond the budget`);
+    if (what === "documents") assert(made === kept, `${kept} documents are kept, ${made} were encoded`);
+  }
 }
 
 function rejectedBySteps(
