@@ -152,17 +152,21 @@ async function* readStream(context: PartContext, collect: Collector): AsyncGener
   registerDecoders();
   let row = 0;
   let delivered = 0;
+  let isFile = false;
+  /** The last bytes so far, of a file its magic bytes. */
+  let tail: Buffer = Buffer.alloc(0);
   let damage: DamagedStream | undefined;
   const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     let head: Uint8Array | undefined = new Uint8Array(0);
     try {
       for await (const chunk of openBytes(source, part.compression)) {
         delivered += chunk.length;
+        tail = Buffer.concat([tail, chunk.subarray(-magic.length)]).subarray(-magic.length);
         if (head === undefined) yield chunk;
         else {
           head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
           if (head.length < fileStart) continue;
-          const isFile = Buffer.from(head.subarray(0, magic.length)).toString("latin1") === magic;
+          isFile = Buffer.from(head.subarray(0, magic.length)).toString("latin1") === magic;
           yield isFile ? head.subarray(fileStart) : head;
           head = undefined;
         }
@@ -177,12 +181,22 @@ async function* readStream(context: PartContext, collect: Collector): AsyncGener
   const stream = bytes();
   try {
     const reader = await RecordBatchReader.from(stream);
-    await reader.open();
+    const open = { autoDestroy: false };
+    await reader.open(open);
     if (reader.schema === undefined) ended = "there is no schema at the beginning";
-    for await (const batch of reader) {
-      takeBatch(context, collect, batch, row, delivered);
-      row += batch.numRows;
-      yield;
+    while (!reader.closed) {
+      for await (const batch of reader) {
+        takeBatch(context, collect, batch, row, delivered);
+        row += batch.numRows;
+        yield;
+      }
+      // Behind a file stands its footer; behind a stream another one, where files were joined.
+      if (isFile) break;
+      await reader.reset().open(open);
+    }
+    if (isFile) {
+      for await (const _ of stream);
+      if (tail.toString("latin1") !== magic) ended ??= "the end of the file is missing";
     }
   } catch (error) {
     if (error instanceof ForgeError) throw error;

@@ -30,6 +30,13 @@ export function decodeText(bytes: Uint8Array, sent: string | undefined, kernels:
   return decoder.encoding === "utf-8" ? { bytes, replacements: 0 } : transcode(bytes, decoder);
 }
 
+/** Text as editors save it: a byte order mark goes, and tells of UTF-16; without one the bytes stay as they are. */
+export function decodeMarked(bytes: Uint8Array): DecodedText {
+  const marked = markOf(bytes);
+  if (marked === undefined) return { bytes, replacements: 0 };
+  return marked === "utf-8" ? { bytes: bytes.subarray(3), replacements: 0 } : transcode(bytes, decoderOf(marked));
+}
+
 /** The charset parameter of a Content-Type. */
 export function charsetOf(contentType: string | undefined): string | undefined {
   return contentType?.match(/charset\s*=\s*["']?([^\s"';]+)/i)?.[1];

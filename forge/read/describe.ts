@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
 import { EnvironmentError, ForgeError, TransientError } from "../base/index.ts";
 import type { ByteSource, OpenSource } from "./byte-source.ts";
-import { compressionOf, formatOf } from "./formats.ts";
+import { compressionOf, formatOf, packingProblem } from "./formats.ts";
 import { inspectFile, keptOf } from "./inspect.ts";
 import type { FoundFile } from "./remote/list.ts";
 import { fileName } from "./remote/uri.ts";
@@ -28,6 +28,8 @@ export async function describeFile(
   try {
     const { uri } = place;
     const name = fileName(uri);
+    const problem = packingProblem(name) ?? ("remote" in place ? encodingProblem(place) : undefined);
+    if (problem !== undefined) return `${uri} ${problem}`;
     const file = {
       source: source.name,
       uri,
@@ -58,6 +60,13 @@ function describeFound({
 }: FoundFile): Pick<InputFile, "bytes" | "fingerprint" | "remote"> & { readonly compression?: Compression } {
   const compression = compressionOf(fileName(uri)) === "none" ? encodings[encoding ?? ""] : undefined;
   return { bytes: remote.bytes ?? 0, fingerprint, remote, ...(compression !== undefined && { compression }) };
+}
+
+/** What is wrong with a file whose server sends it in an encoding that nothing here undoes. */
+function encodingProblem({ encoding }: FoundFile): string | undefined {
+  const unknown = encoding?.match(/\b(br|deflate|compress)\b/i)?.[1];
+  if (unknown === undefined) return undefined;
+  return `is sent in Content-Encoding ${unknown}, which is not read here (only gzip and zstd): download and unpack it`;
 }
 
 /** Files that a server stores compressed under a name that does not say so. */

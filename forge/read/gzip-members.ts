@@ -29,6 +29,19 @@ export interface MemberDamage {
 /** Tells by its first decompressed bytes whether a member begins a record: only such ones are looked for. */
 export type IsAnchor = (head: Uint8Array) => boolean;
 
+export interface ReadMembersOptions {
+  readonly isAnchor: IsAnchor;
+  /** Anchors at or behind it are not looked for: they belong to another reader. @default the end of the file */
+  readonly end?: number;
+  /**
+   * Deliver of a damaged member all that can be decoded, in small steps; else a small one is delivered when its
+   * checksum is right, or not at all.
+   *
+   * @default false
+   */
+  readonly careful?: boolean;
+}
+
 /** Compressed bytes up to which a member is inflated at once. */
 const smallMember = 1 << 22;
 /** Decompressed bytes, likewise: a few KB may hold gigabytes. */
@@ -49,17 +62,17 @@ const anchorSample = 1 << 12;
 export async function* readMembers(
   source: ByteSource,
   start: number,
-  isAnchor: IsAnchor,
+  { isAnchor, end = source.size, careful = false }: ReadMembersOptions,
 ): AsyncGenerator<MemberChunk | MemberDamage, void, undefined> {
   await using input = new Window(source, start);
   let likelyBytes = smallestOutput;
-  let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, isAnchor);
+  let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, end, isAnchor);
   while (at !== undefined && at < source.size) {
     const member: number = at;
     try {
       const content = await contentStart(input, member);
-      const small = await inflateSmall(input, content, likelyBytes);
-      if (small instanceof DamagedStream) {
+      const small = careful ? undefined : await inflateSmall(input, content, likelyBytes);
+      if (careful || small instanceof DamagedStream) {
         // In small steps, for what stands before the damage.
         at = yield* streamMember(source, input, member, content, carefulChunk);
       } else if (small !== undefined) {
@@ -71,7 +84,7 @@ export async function* readMembers(
     } catch (error) {
       if (!(error instanceof DamagedStream)) throw error;
       yield { member, damage: error, anchor: await isMember(input, member, isAnchor) };
-      at = await findAnchor(input, member + 1, isAnchor);
+      at = await findAnchor(input, member + 1, end, isAnchor);
     }
     if (at !== undefined) input.forget(at);
   }
@@ -168,9 +181,9 @@ async function checkTrailer(input: Window, end: number, checksum: number, length
   }
 }
 
-/** The first place from `start` on at which a gzip member begins that is an anchor. */
-async function findAnchor(input: Window, start: number, isAnchor: IsAnchor): Promise<number | undefined> {
-  for (let at = start; ;) {
+/** The first place in `[start, end)` at which a gzip member begins that is an anchor. */
+async function findAnchor(input: Window, start: number, end: number, isAnchor: IsAnchor): Promise<number | undefined> {
+  for (let at = start; at < end;) {
     input.forget(at);
     const bytes = await input.from(at, 1 << 20);
     if (bytes.length < headerLength) return undefined;
@@ -180,9 +193,10 @@ async function findAnchor(input: Window, start: number, isAnchor: IsAnchor): Pro
       continue;
     }
     at += found;
-    if (await isMember(input, at, isAnchor)) return at;
+    if (at < end && (await isMember(input, at, isAnchor))) return at;
     at++;
   }
+  return undefined;
 }
 
 async function isMember(input: Window, at: number, isAnchor: IsAnchor): Promise<boolean> {

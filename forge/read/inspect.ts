@@ -25,8 +25,8 @@ export async function inspectFile(
   try {
     if (format === "parquet") return await inspectParquet(await open(), fields);
     if (format === "arrow") return await inspectArrow(await open(), compression, fields);
-    const isLong = format === "jsonl" && bytes > splitBytes;
-    if (isLong && compression === "zstd" && !isFar) return await inspectZstd(await open());
+    const isCutBetweenFrames = compression === "zstd" && ["jsonl", "warc", "wet"].includes(format);
+    if (isCutBetweenFrames && bytes > splitBytes && !isFar) return await inspectZstd(await open());
     return {};
   } catch (error) {
     // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.

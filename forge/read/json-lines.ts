@@ -17,7 +17,7 @@ import {
 } from "../kernels/index.ts";
 import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
-import { openPart } from "./open.ts";
+import { openPart, rangeOf } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { mappedColumns, sampleOf } from "./records.ts";
 
@@ -110,13 +110,6 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending));
   }
   if (collect.full) yield;
-}
-
-/** Where a part begins and ends in the decompressed file. */
-function rangeOf({ compression, start, end, positions, piece }: PartContext["part"]): readonly [number, number] {
-  if (piece !== undefined) return [piece.position, Number.POSITIVE_INFINITY];
-  if (positions !== undefined) return [positions.start, positions.end];
-  return compression === "none" ? [start, end] : [0, Number.POSITIVE_INFINITY];
 }
 
 const faults: Readonly<Record<JsonLineFault, { readonly reason: QuarantineReason; readonly message: string }>> = {

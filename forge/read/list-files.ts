@@ -4,10 +4,11 @@
  * Presets walk `node_modules` themselves: sorted, without symbolic links (workspaces, linked packages) and without
  * hidden names (`.bin`, `.cache`, `.package-lock.json`), so that two installs of one lock file give the same list.
  */
-import { glob, readdir, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { glob, readdir, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, matchesGlob, resolve } from "node:path";
 import type { SourceConfig } from "../../schemas/config/corpus.ts";
-import { isSystemError } from "../base/index.ts";
+import { isSystemError, wrapFileError } from "../base/index.ts";
 import { sourceUri } from "./identity.ts";
 import { schemeOf } from "./remote/uri.ts";
 
@@ -25,7 +26,7 @@ export async function listFiles(source: SourceConfig, root: string): Promise<Fil
   const missing: string[] = [];
   if (source.preset !== undefined) {
     const { folder, wanted } = presets[source.preset];
-    for (const path of await walk(join(root, folder), wanted)) found.add(path);
+    for (const path of await walk(join(root, folder), { wanted })) found.add(path);
     if (found.size === 0) missing.push(`preset ${source.preset} (${folder})`);
   }
   for (const pattern of [source.path ?? []].flat()) {
@@ -65,23 +66,47 @@ function isDocumentation(name: string): boolean {
   );
 }
 
+interface WalkOptions {
+  readonly wanted: (name: string) => boolean;
+  /** Real paths of the folders around, where symbolic links are followed: a link to one of them would never end. */
+  readonly around?: readonly string[];
+}
+
 /** Files below a folder whose names are wanted; nothing when the folder does not exist. */
-async function walk(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
+async function walk(folder: string, { wanted, around }: WalkOptions): Promise<string[]> {
   const paths: string[] = [];
   let entries;
   try {
     entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if (isSystemError(error) && error.code === "ENOENT") return [];
-    throw error;
+    throw wrapFileError(error, folder);
   }
+  const here = around === undefined ? undefined : [...around, await realpath(folder)];
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) for (const inner of await walk(path, wanted)) paths.push(inner);
-    else if (entry.isFile() && wanted(entry.name)) paths.push(path);
+    const kind = entry.isSymbolicLink() ? await linkedKind(path, here) : entry;
+    if (kind?.isDirectory() === true) {
+      for (const inner of await walk(path, { wanted, ...(here && { around: here }) })) paths.push(inner);
+    } else if (kind?.isFile() === true && wanted(entry.name)) paths.push(path);
   }
   return paths;
+}
+
+/**
+ * What a symbolic link leads to; undefined when links are not followed or it leads back to a folder around it.
+ *
+ * @throws DataError `file-not-found` when it leads nowhere
+ */
+async function linkedKind(path: string, around: readonly string[] | undefined): Promise<Stats | undefined> {
+  if (around === undefined) return undefined;
+  try {
+    const [kind, real] = [await stat(path), await realpath(path)];
+    return around.includes(real) ? undefined : kind;
+  } catch (error) {
+    throw wrapFileError(error, path);
+  }
 }
 
 /** A file, all files of a folder, or what a glob matches. */
@@ -89,7 +114,7 @@ async function expand(pattern: string, root: string): Promise<readonly string[]>
   const path = resolve(root, pattern);
   const there = await stat(path).catch(() => undefined);
   if (there?.isFile() === true) return [path];
-  if (there?.isDirectory() === true) return await walk(path, () => true);
+  if (there?.isDirectory() === true) return await walk(path, { wanted: () => true, around: [] });
   const paths: string[] = [];
   for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
     const match = join(entry.parentPath, entry.name);

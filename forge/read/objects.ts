@@ -35,7 +35,9 @@ export async function* readObjects(
   if (/\.parquet$/i.test(fileName(uri))) return yield* readParquetObjects(source);
   let row = 0;
   for await (const line of lines(source)) {
-    if (line.trim() !== "") yield parse(line, uri, row++);
+    // Trimming also takes the byte order mark that editors on Windows put at the beginning.
+    const record = line.trim();
+    if (record !== "") yield parse(record, uri, row++);
   }
 }
 

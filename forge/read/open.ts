@@ -2,6 +2,7 @@
 import { createGunzip } from "node:zlib";
 import type { ByteSource } from "./byte-source.ts";
 import { DamagedStream, decompressWith } from "./decoder.ts";
+import { readMembers } from "./gzip-members.ts";
 import type { Compression, SplitPart } from "./types.ts";
 import { readFrames } from "./zstd-frames.ts";
 
@@ -29,13 +30,16 @@ export async function* openBytes(
     }
   } catch (error) {
     if (!(error instanceof DamagedStream) || error.reason === "truncated") throw error;
-    // Read again in small chunks, to get at what stands right before the damage.
+    // Read again with care, to get at what stands right before the damage.
     let position = 0;
-    for await (const chunk of decompress(source, compression, start, carefulChunk)) {
+    const again =
+      compression === "gzip" ? gunzipMembers(source, start) : decompress(source, compression, start, carefulChunk);
+    for await (const chunk of again) {
       const known = Math.min(chunk.length, Math.max(0, delivered - position));
       position += chunk.length;
       if (known < chunk.length) yield chunk.subarray(known);
     }
+    throw error;
   }
 }
 
@@ -52,6 +56,13 @@ export async function* openPart(
   if (piece?.damage !== undefined) throw new DamagedStream(piece.damage.reason, piece.damage.message);
 }
 
+/** Where a part begins and ends in the decompressed file. */
+export function rangeOf({ compression, start, end, positions, piece }: SplitPart): readonly [number, number] {
+  if (piece !== undefined) return [piece.position, Number.POSITIVE_INFINITY];
+  if (positions !== undefined) return [positions.start, positions.end];
+  return compression === "none" ? [start, end] : [0, Number.POSITIVE_INFINITY];
+}
+
 function decompress(
   source: ByteSource,
   compression: "gzip" | "zstd",
@@ -60,6 +71,14 @@ function decompress(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (compression === "zstd") return readFrames(source, start, chunkSize);
   return gunzip(source, start, chunkSize);
+}
+
+/** Member by member up to damage: a decoder of the whole stream loses the end of a good member that garbage follows. */
+async function* gunzipMembers(source: ByteSource, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const found of readMembers(source, start, { isAnchor: () => true, careful: true })) {
+    if ("damage" in found) throw found.damage;
+    yield found.bytes;
+  }
 }
 
 /** All members; zeros behind them are padding, as tapes have it. */

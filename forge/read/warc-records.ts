@@ -1,5 +1,5 @@
 /**
- * Records of WARC 1.0 and 1.1 (ISO 28500) out of a stream of decompressed bytes, whatever damage it has.
+ * Records of WARC 1.0 and 1.1 (ISO 28500), and of the drafts 0.17 and 0.18 (ClueWeb09), out of a stream of decompressed bytes, whatever damage it has.
  *
  * A record is trusted only if the two line ends that must follow its block are where Content-Length says. Otherwise it
  * is reported, and reading goes on at the next place that looks like a record and passes the same test.
@@ -47,8 +47,8 @@ export interface WarcParserOptions {
 }
 
 const maxHeaderBytes = 1 << 16;
-const recordStart = /^WARC\/1\.[01]\r?\n/;
-const recordStartBehindLine = /(?<=\n)WARC\/1\.[01]\r?\n/;
+const recordStart = /^WARC\/(?:1\.[01]|0\.1[78])\r?\n/;
+const recordStartBehindLine = /(?<=\n)WARC\/(?:1\.[01]|0\.1[78])\r?\n/;
 /** Longest beginning of a record that may be cut by a chunk's border. */
 const startBytes = 16;
 
@@ -76,6 +76,11 @@ export class WarcParser {
   /** Records so far, those before `start` included. */
   get rows(): number {
     return this.#row;
+  }
+
+  /** Where the next record may begin, while one is looked for; else -1. */
+  get seekingFrom(): number {
+    return this.#seeking ? this.#base : -1;
   }
 
   /** Parses what is complete with these bytes. */
@@ -204,7 +209,7 @@ export class WarcParser {
   }
 }
 
-/** True when a WARC record of version 1.0 or 1.1 begins here. */
+/** True when a WARC record of a known version begins here. */
 export function startsRecord(bytes: Uint8Array): boolean {
   return recordStart.test(asBuffer(bytes).toString("latin1", 0, startBytes));
 }
@@ -237,7 +242,7 @@ export function headEnd(bytes: Buffer): number | undefined {
 /** Two line ends, the end of the stream, or (some writers leave the line ends out) the next record. */
 function endsBlock(bytes: Buffer, end: number): boolean {
   const rest = bytes.toString("latin1", end, end + startBytes);
-  return rest === "" || /^\r?\n(\r?\n|$)/.test(rest) || rest.startsWith("WARC/1.");
+  return rest === "" || /^\r?\n(\r?\n|$)/.test(rest) || /^WARC\/[01]\./.test(rest);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -11,7 +11,7 @@ import { readMembers } from "./gzip-members.ts";
 import { BodyError, decodeBody, parseHttpResponse } from "./http-message.ts";
 import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
-import { openBytes } from "./open.ts";
+import { openBytes, rangeOf } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { metaText, quarantineEntry, takeRecord } from "./records.ts";
 import { startsRecord, WarcParser, type Headers, type WarcEvent } from "./warc-records.ts";
@@ -33,19 +33,21 @@ interface Place {
 
 async function* readStreamRecords(context: PartContext, collect: Collector): AsyncGenerator<void, void, undefined> {
   const { source, part } = context;
-  const parser = newParser(context, { start: part.start, inside: part.start > 0, row: part.row ?? 0 });
-  const end = part.compression === "none" ? part.end : Number.POSITIVE_INFINITY;
+  const [start, end] = rangeOf(part);
+  const parser = newParser(context, { start, inside: start > 0, row: part.row ?? 0 });
   /** False when the record belongs to the next part, whose reader begins at a good record: damage before it is ours. */
   const take = (event: WarcEvent): boolean => {
     if (event.offset >= end && event.kind !== "damaged") return false;
     takeEvent(context, collect, event, { byteOffset: event.offset, place: event.offset, row: rowIn(context, event) });
     return true;
   };
-  let position = part.start;
+  let position = start;
   try {
     for await (const chunk of openBytes(source, part.compression, part.start)) {
       position += chunk.length;
       for (const event of parser.push(chunk)) if (!take(event)) return;
+      // What may begin behind the end is not ours, and one record can be as long as many parts.
+      if (parser.seekingFrom >= end) return;
       if (collect.full) yield;
     }
   } catch (error) {
@@ -72,7 +74,7 @@ async function* readMemberRecords(context: PartContext, collect: Collector): Asy
     rows = parser?.rows ?? rows;
     parser = undefined;
   };
-  for await (const found of readMembers(source, part.start, startsRecord)) {
+  for await (const found of readMembers(source, part.start, { isAnchor: startsRecord, end: part.end })) {
     if ("damage" in found) {
       // What came of this very member before the damage is no whole record, or was taken.
       if (found.member === last) parser = undefined;

@@ -2,7 +2,7 @@
 import type { FormatName } from "../../schemas/config/corpus.ts";
 import type { QuarantineReason } from "../../schemas/record/reject.ts";
 import { untagBrown } from "./brown.ts";
-import { decodeText } from "./charset.ts";
+import { decodeMarked, decodeText } from "./charset.ts";
 import { extractDocComments } from "./doc-comments.ts";
 import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
@@ -46,10 +46,11 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
   }
   const isPage = part.format === "html";
   const whole = Buffer.concat(chunks);
-  const { bytes: content, replacements } = isPage
-    ? decodeText(whole, undefined, kernels)
-    : { bytes: whole, replacements: 0 };
+  const { bytes: content, replacements } = isPage ? decodeText(whole, undefined, kernels) : decodeMarked(whole);
   const invalid = kernels.findInvalidUtf8(content);
+  if (!isPage && isBinary(content, invalid >= 0)) {
+    return quarantine("no-text", "the file is no text: it holds zero bytes and no byte order mark of UTF-16");
+  }
   if (invalid >= 0 && read.onInvalidUtf8 === "quarantine") {
     return quarantine("invalid-utf8", `byte ${invalid} is not valid UTF-8`, invalid);
   }
@@ -61,4 +62,15 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
   collect.begin(isPage ? "text/html" : "text/plain");
   collect.addReplacements(repaired.replacements + replacements);
   collect.builder.append({ id: documentId(part.uri, 0), text, source: part.uri, language: language ?? null });
+}
+
+/** How far into a file zero bytes are looked for. */
+const headBytes = 1 << 13;
+
+/** Pictures, archives and programs, and UTF-16 that does not say so: a stray zero in a text is none of them. */
+function isBinary(bytes: Uint8Array, isInvalid: boolean): boolean {
+  const head = bytes.subarray(0, headBytes);
+  let zeros = 0;
+  for (const byte of head) if (byte === 0) zeros++;
+  return zeros > 0 && (isInvalid || zeros * 10 >= head.length);
 }

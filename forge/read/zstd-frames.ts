@@ -4,7 +4,7 @@
  * node:zlib decodes the first frame and silently stops there, whatever follows; here one is decoded after the other.
  * A file of several frames that tell the size of their content can be read from any of them on.
  */
-import { createZstdDecompress, zstdDecompressSync } from "node:zlib";
+import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import type { ByteSource } from "./byte-source.ts";
 import { DamagedStream, decompressWith } from "./decoder.ts";
 import { Window } from "./window.ts";
@@ -17,6 +17,8 @@ const skippableMagic = 0x184d_2a50;
 const smallFrame = 1 << 20;
 /** Decoded bytes, likewise. */
 const smallContent = 1 << 26;
+/** Some archives (Pushshift's) are made with `--long=31`; of such a window only what the frame fills is ever touched. */
+const params = { [constants.ZSTD_d_windowLogMax]: 31 };
 
 /**
  * Decodes all frames from `start` on, where one must begin.
@@ -42,7 +44,7 @@ export async function* readFrames(
       at = small.end;
       continue;
     }
-    const stream = createZstdDecompress({ chunkSize });
+    const stream = createZstdDecompress({ chunkSize, params });
     yield* decompressWith(source.read(at), stream);
     at += stream.bytesWritten;
   }
@@ -64,7 +66,7 @@ async function decodeSmall(input: Window, at: number): Promise<DecodedFrame | un
   if (end === undefined) return undefined;
   const bytes = (await input.from(at, end - at)).subarray(0, end - at);
   try {
-    return { content: zstdDecompressSync(bytes, { maxOutputLength: smallContent }), end };
+    return { content: zstdDecompressSync(bytes, { maxOutputLength: smallContent, params }), end };
   } catch {
     return undefined;
   }

@@ -75,7 +75,7 @@ export const sourceConfigSchema = z
       .enum(formatNames)
       .default("auto")
       .describe(
-        "`auto` goes by the file's name, without .gz and .zst: .jsonl .ndjson, .parquet, .arrow .feather .ipc, " +
+        "`auto` goes by the file's name, without .gz and .zst: .jsonl .ndjson .json, .parquet, .arrow .feather .ipc, " +
           ".warc, .wet, .html .htm .xhtml, .md .markdown, .d.ts .d.mts .d.cts; everything else is text.",
       ),
     fields: fieldMappingSchema

@@ -3,7 +3,7 @@ import { ByteWriter, parquetWrite } from "hyparquet-writer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeLz4Block, decodeLz4Frame } from "../../forge/read/lz4.ts";
-import { arrowFile, parquetFile } from "./samples.ts";
+import { arrowFile, arrowMagic, arrowStream, parquetFile } from "./samples.ts";
 import { configOf, folderOf, readAll } from "./support.ts";
 
 async function parquetOf(columns: Readonly<Record<string, readonly unknown[]>>): Promise<Uint8Array> {
@@ -75,6 +75,34 @@ describe("Parquet and Arrow", () => {
       expect(quarantined[0]?.byteOffset).toBeGreaterThan(0);
       expect(quarantined[0]?.byteOffset).toBeLessThan(at);
     }
+  });
+
+  it("are read to the end where streams were joined, and what else stands behind one is told", async () => {
+    const [first, second] = [arrowStream(["one", "two"]), arrowStream(["three"])];
+    await using folder = await folderOf({
+      "a.ipc": Buffer.concat([first, second]),
+      "b.ipc.gz": gzipSync(Buffer.concat([first, second])),
+      "c.ipc": Buffer.concat([first, Buffer.from("something else")]),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    const all = ["one", "two", "three"];
+    expect(documents.map(({ text }) => text)).toEqual([...all, ...all, "one", "two"]);
+    expect(new Set(documents.map(({ id }) => id)).size).toBe(8);
+    expect(quarantined.map(({ source, reason }) => [source, reason])).toEqual([["c.ipc", "damaged-data"]]);
+  });
+
+  it("tell that a file lost its end even where the loss begins between two batches", async () => {
+    const texts = Array.from({ length: 60 }, (_, i) => `text ${i}`);
+    const stream = Buffer.from(arrowStream(texts));
+    // The last batch and what marks the stream's end: a batch begins with this mark.
+    const batches = [...stream.toString("latin1").matchAll(/\xff\xff\xff\xff/g)].map(({ index }) => index);
+    const cut = stream.subarray(0, batches.at(-2));
+    await using folder = await folderOf({ "a.arrow": Buffer.concat([arrowMagic, cut]) });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    expect(documents.map(({ text }) => text)).toEqual(texts.slice(0, 50));
+    expect(quarantined.map(({ reason, message }) => [reason, /the end of the file is missing/.test(message)])).toEqual([
+      ["damaged-data", true],
+    ]);
   });
 
   it("have invalid UTF-8 and texts beyond the limit treated as JSON Lines have", async () => {

@@ -95,6 +95,30 @@ describe("whole files", () => {
     ]);
   });
 
+  it("lose the byte order mark of editors, and are decoded where it tells of UTF-16", async () => {
+    await using folder = await folderOf({
+      "a.txt": "\ufeffGrüße",
+      "b.md": Buffer.from("\ufeffGrüße", "utf16le"),
+      "c.txt": Buffer.from("\ufeffGrüße", "utf16le").swap16(),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    expect([documents.map(({ text }) => text), quarantined]).toEqual([["Grüße", "Grüße", "Grüße"], []]);
+  });
+
+  it("are quarantined when they are no text: pictures, programs, UTF-16 that does not say so", async () => {
+    await using folder = await folderOf({
+      "a.png": Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13]),
+      "b.txt": Buffer.from("text", "utf16le"),
+      "c.txt": `${"a stray zero is no picture ".repeat(3)}\0`,
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
+    expect(documents.map(({ source }) => source)).toEqual(["c.txt"]);
+    expect(quarantined.map(({ source, reason }) => [source, reason])).toEqual([
+      ["a.png", "no-text"],
+      ["b.txt", "no-text"],
+    ]);
+  });
+
   it("have invalid UTF-8 replaced and counted by default", async () => {
     await using folder = await folderOf({ "b.txt": Buffer.from([0x61, 0xff, 0x62]) });
     const { documents, replacements } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));

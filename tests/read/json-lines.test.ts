@@ -1,4 +1,4 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { configOf, folderOf, readAll } from "./support.ts";
@@ -85,9 +85,7 @@ describe("reading JSON Lines", () => {
   });
 
   it("takes zeros behind gzip for padding, and tells of anything else", async () => {
-    // What a decoder holds when it meets garbage is lost with it, so there is more than that in the first member.
-    const filler = Array.from({ length: 300 }, (_, i) => `filler ${Math.sin(i)}`);
-    const first = gzipSync(lines("one", ...filler));
+    const first = gzipSync(lines("one"));
     const second = gzipSync(lines("two"));
     second[0] = 0;
     await using folder = await folderOf({
@@ -101,6 +99,31 @@ describe("reading JSON Lines", () => {
       ["b.jsonl.gz", "corrupt-compression"],
       ["c.jsonl.gz", "corrupt-compression"],
     ]);
+  });
+
+  it("reads zstd of the longest window, as `zstd --long=31` makes it", async () => {
+    const chunks: Buffer[] = [];
+    const params = { [constants.ZSTD_c_windowLog]: 31, [constants.ZSTD_c_enableLongDistanceMatching]: 1 };
+    const compress = createZstdCompress({ params });
+    compress.end(lines("one", "two"));
+    for await (const chunk of compress) chunks.push(chunk as Buffer);
+    await using folder = await folderOf({ "a.jsonl.zst": Buffer.concat(chunks) });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
+    expect([documents.map(({ text }) => text), quarantined]).toEqual([["one", "two"], []]);
+  });
+
+  it("takes of keys that repeat the last, and keys and texts with their escapes undone", async () => {
+    await using folder = await folderOf({
+      "a.jsonl": [
+        String.raw`{"text":1,"text":"last"}`,
+        String.raw`{"text":"first","text":2}`,
+        String.raw`{"t\u0065xt":"\ud83c\udfcb\u0000\/"}`,
+        String.raw`{"text":"a lone \ud800."}`,
+      ].join("\n"),
+    });
+    const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
+    expect(documents.map(({ text }) => text)).toEqual(["last", "🏋\u0000/", "a lone \ufffd."]);
+    expect(quarantined.map(({ row, reason }) => [row, reason])).toEqual([[1, "field-not-text"]]);
   });
 
   it("passes over a byte order mark at the beginning of a file, however it is compressed and split", async () => {

@@ -40,7 +40,7 @@ async function nestedParquet(rows: readonly { readonly id: bigint; readonly answ
 
 describe("records as objects", () => {
   it("come from JSON Lines, plain and compressed, blank lines and a missing last line feed regardless", async () => {
-    const lines = '{"a":"ü"}\r\n\n  \n{"b":[1,{"c":null}]}';
+    const lines = '\ufeff{"a":"ü"}\r\n\n  \n{"b":[1,{"c":null}]}';
     await using folder = await folderOf({
       "a.jsonl": lines,
       "a.jsonl.gz": gzipSync(lines),

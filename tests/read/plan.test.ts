@@ -31,6 +31,9 @@ describe("planSources", () => {
       "c.MD": "-",
       "d.zst": "-",
       "e.ndjson": "-",
+      "f.json.gz": "-",
+      "g.JSONL.zstd": "-",
+      "h.wet.gzip": "-",
     });
     const auto = await plan(folder.path, [{ name: "s", path: "*" }]);
     expect(auto.files.map(({ format, compression }) => [format, compression])).toEqual([
@@ -39,6 +42,9 @@ describe("planSources", () => {
       ["markdown", "none"],
       ["text", "zstd"],
       ["jsonl", "none"],
+      ["jsonl", "gzip"],
+      ["jsonl", "zstd"],
+      ["wet", "gzip"],
     ]);
     const told = await plan(folder.path, [{ name: "s", path: "e.ndjson", format: "text" }]);
     expect(told.files[0]?.format).toBe("text");
@@ -61,6 +67,41 @@ describe("planSources", () => {
     ]) {
       expect((error as Error).message).toContain(part);
     }
+  });
+
+  it.each(["a.jsonl.bz2", "a.jsonl.xz", "a.tar.gz", "a.zip", "a.7z", "a.tgz"])(
+    "refuses %s, which would pass for a text of strange characters",
+    async (name) => {
+      await using folder = await folderOf({ [name]: "packed", "b.txt": "text" });
+      const error = await plan(folder.path, [{ name: "s", path: "*" }]).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ code: "sources-missing", exitCode: 3 });
+      expect((error as Error).message).toContain(`${name} is packed as`);
+      expect((error as Error).message).toContain("`exclude` it");
+      expect((await plan(folder.path, [{ name: "s", path: "*", exclude: [name] }])).files.length).toBe(1);
+    },
+  );
+
+  it("follows links in a folder to files and folders, but not back to a folder around them", async () => {
+    await using folder = await folderOf({ "blobs/1": "one", "far/b.txt": "two", "in/c.txt": "three" });
+    const at = (name: string): string => join(folder.path, name);
+    await symlink("../blobs/1", at("in/a.txt"));
+    await symlink("../far", at("in/far"));
+    await symlink(".", at("far/self"));
+    await symlink("../in", at("far/again"));
+    const { files } = await plan(folder.path, [{ name: "s", path: "in" }]);
+    expect(files.map(({ uri }) => uri)).toEqual(["in/a.txt", "in/c.txt", "in/far/b.txt"]);
+    await symlink("nowhere", at("in/gone.txt"));
+    await expect(plan(folder.path, [{ name: "s", path: "in" }])).rejects.toThrow("in/gone.txt does not exist");
+  });
+
+  it("takes a name for what it is before it takes it for a glob", async () => {
+    await using folder = await folderOf({
+      "a [1] {x} *.txt": "one",
+      "a 1 x b.txt": "two",
+      "#%20?.jsonl": '{"text":"3"}',
+    });
+    const { files } = await plan(folder.path, [{ name: "s", path: ["a [1] {x} *.txt", "#%20?.jsonl"] }]);
+    expect(files.map(({ uri }) => uri)).toEqual(["#%20?.jsonl", "a [1] {x} *.txt"]);
   });
 
   it("refuses a file that two sources claim", async () => {

@@ -274,6 +274,11 @@ describe("planning files behind http://", () => {
     ]);
   });
 
+  it("is refused when its server sends it in an encoding that nothing here undoes", async () => {
+    const server = await serve({ "a.jsonl": "{}" }, { headers: { "content-encoding": "br" } });
+    await expect(plan([`${server.url}/a.jsonl`])).rejects.toThrow(/a\.jsonl is sent in Content-Encoding br/);
+  });
+
   it("leaves out what is excluded, with or without the scheme", async () => {
     const server = await serve({ "a.txt": "a", "b.txt": "b" });
     const paths = [`${server.url}/a.txt`, `${server.url}/b.txt`];

@@ -42,7 +42,8 @@ export async function samplesOf(texts: Texts): Promise<readonly Sample[]> {
     { name: "a.parquet", bytes: await parquetFile(texts), readsTruncated: false, splits: true },
     // This writer puts the schema into the footer only; pyarrow's files begin with it and are read without the end.
     { name: "a.arrow", bytes: arrowFile(texts), readsTruncated: false, splits: true },
-    { name: "b.arrow", bytes: Buffer.concat([arrowMagic, stream]), readsTruncated: true, splits: false },
+    // A file that lost its footer, but not its last bytes.
+    { name: "b.arrow", bytes: Buffer.concat([arrowMagic, stream, noFooter]), readsTruncated: true, splits: false },
     { name: "a.feather.gz", bytes: gzipSync(stream), readsTruncated: true, splits: false },
     { name: "a.ipc", bytes: stream, readsTruncated: true, splits: false },
     { name: "a.wet", bytes: Buffer.concat(records), readsTruncated: true, splits: true, ...noResponse },
@@ -79,7 +80,9 @@ export function warcRecord(
 }
 
 const rowsPerGroup = 25;
-const arrowMagic = Buffer.from("ARROW1\0\0");
+/** What a file in Arrow's file format begins with. */
+export const arrowMagic = Buffer.from("ARROW1\0\0");
+const noFooter = Buffer.from("\0\0\0\0ARROW1");
 
 export async function parquetFile(texts: Texts): Promise<Uint8Array> {
   const writer = new ByteWriter(1 << 16);
@@ -103,7 +106,7 @@ export function arrowFile(texts: Texts): Uint8Array {
   return writer.toUint8Array(true);
 }
 
-function arrowStream(texts: Texts): Uint8Array {
+export function arrowStream(texts: Texts): Uint8Array {
   const writer = new RecordBatchStreamWriter();
   for (const batch of batchesOf(texts)) writer.write(batch);
   writer.finish();

@@ -1,6 +1,8 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { planSources, readSplit } from "../../forge/read/index.ts";
+import { localSources, readBytes, type OpenSource } from "../../forge/read/byte-source.ts";
 import { warcRecord } from "./samples.ts";
 import { configOf, folderOf, readAll, type Found } from "./support.ts";
 
@@ -152,6 +154,22 @@ describe("reading WARC", () => {
     );
   });
 
+  it.each(["0.17", "0.18", "1.0", "1.1"])("reads version %s, plain, in gzip and in zstd", async (version) => {
+    const records = ["one", "two"].map((text) => {
+      const record = warcRecord("conversion", text, { "Content-Type": "text/plain" }).toString();
+      return Buffer.from(record.replace("WARC/1.0", `WARC/${version}`));
+    });
+    const files = {
+      "a.warc": records,
+      "a.warc.gz": records.map((record) => gzipSync(record)),
+      "a.warc.zst": records.map((record) => zstdCompressSync(record)),
+    };
+    for (const [name, parts] of Object.entries(files)) {
+      const { documents, quarantined } = await read(parts, {}, name);
+      expect([documents.map(({ text }) => text), quarantined], name).toEqual([["one", "two"], []]);
+    }
+  });
+
   it("knows a record by its member's place, so that splits and other records do not change its id", async () => {
     const [a, b, c] = ["a", "b", "c"].map((text) => warcRecord("conversion", text, { "Content-Type": "text/plain" }));
     if (a === undefined || b === undefined || c === undefined) throw new Error("three records");
@@ -173,6 +191,54 @@ describe("a damaged WARC", () => {
     ["a.warc", Buffer.concat(records)],
     ["a.warc.gz", Buffer.concat(records.map((record) => gzipSync(record)))],
   ];
+
+  it("in zstd frames gives the same documents and ids however it is split between frames", async () => {
+    for (const bytesOfFrame of [200, 1000, 4000]) {
+      const whole = Buffer.concat(records);
+      const frames: Buffer[] = [];
+      for (let at = 0; at < whole.length; at += bytesOfFrame) {
+        frames.push(zstdCompressSync(whole.subarray(at, at + bytesOfFrame)));
+      }
+      const one = await read(frames, { splitBytes: 2 ** 30 }, "a.warc.zst");
+      const many = await read(frames, { splitBytes: 1024 }, "a.warc.zst");
+      expect(many.plan.splits.length).toBeGreaterThan(1);
+      expect(one.documents.map(({ text }) => text)).toEqual(wanted);
+      expect([many.documents, many.quarantined]).toEqual([one.documents, one.quarantined]);
+    }
+  });
+
+  it.each([
+    ["a.warc.gz", gzipSync(Buffer.concat(records), { level: 0 })],
+    ["a.warc", warcRecord("conversion", "one long record ".repeat(1000), { "Content-Type": "text/plain" })],
+  ])("%s has each of its parts look for a record no further than to its end", async (name, bytes) => {
+    await using folder = await folderOf({ [name]: bytes });
+    const config = configOf([{ name: "s", path: name }], { splitBytes: 1024 });
+    const { splits } = await planSources(config.sources, { root: folder.path, read: config.read });
+    expect(splits.length).toBeGreaterThan(4);
+    const [source] = config.sources as [never];
+    for (const [i, split] of splits.entries()) {
+      let read = 0;
+      const openSource: OpenSource = async (file) => {
+        const local = await localSources(folder.path)(file);
+        return {
+          ...local,
+          async *read(start = 0, end = local.size) {
+            for (let at = start; at < end; at += 512) {
+              const bytesThere = await readBytes(local, at, Math.min(end, at + 512));
+              read += bytesThere.length;
+              yield bytesThere;
+            }
+          },
+        };
+      };
+      let documents = 0;
+      for await (const item of readSplit(split, { root: folder.path, source, read: config.read, openSource })) {
+        if ("batch" in item) documents += item.batch.numRows;
+      }
+      expect(documents > 0).toBe(i === 0);
+      if (i > 0 && name === "a.warc") expect(read).toBeLessThan(2048);
+    }
+  });
 
   it.each(files)("%s gives the records behind the damage, which is told with its place", async (name, good) => {
     const bytes = Buffer.from(good);
