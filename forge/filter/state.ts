@@ -32,11 +32,10 @@ export interface Rejection extends Verdict {
 }
 
 export interface FilteredBatch {
-  /**
-   * The same rows as the input, with language, signals and, for rows that were not rejected, the text that line rules
-   * left. Columns that did not change are shared with the input.
-   */
+  /** The same rows and texts as the input, with language and signals. Columns that did not change are shared with it. */
   readonly batch: RecordBatch;
+  /** Texts that line rules left of some rows, in fresh memory unless they are the input's whole column. */
+  readonly texts: (rows: Int32Array) => TextColumn;
   /** One entry a row: null for a document that is kept. */
   readonly rejections: readonly (Rejection | null)[];
   /** Bytes of text that line rules took out of kept documents. */
@@ -195,19 +194,25 @@ export class FilterState {
    * overwritten by the next call: kernels take their own at once.
    */
   texts(rows: Int32Array): TextColumn {
+    return this.#gather(rows, (bytes) => {
+      if (bytes > scratch.length) scratch = new Uint8Array(Math.ceil(bytes * 1.25));
+      return scratch;
+    });
+  }
+
+  #gather(rows: Int32Array, reserve: (bytes: number) => Uint8Array): TextColumn {
     if (this.#edits.length === 0 && rows.length === this.#original.length) return this.#original;
     const offsets = new Int32Array(rows.length + 1);
     for (const [i, row] of rows.entries()) {
       const { column, at } = this.#textAt(row);
       offsets[i + 1] = (offsets[i] as number) + lengthAt(column, at);
     }
-    const bytes = offsets[rows.length] as number;
-    if (bytes > scratch.length) scratch = new Uint8Array(Math.ceil(bytes * 1.25));
+    const values = reserve(offsets[rows.length] as number);
     for (const [i, row] of rows.entries()) {
       const { column, at } = this.#textAt(row);
-      scratch.set(column.values.subarray(column.offsets[at], column.offsets[at + 1]), offsets[i]);
+      values.set(column.values.subarray(column.offsets[at], column.offsets[at + 1]), offsets[i]);
     }
-    return { values: scratch, offsets, length: rows.length };
+    return { values, offsets, length: rows.length };
   }
 
   /** @param signals names of the columns that the batch shall have */
@@ -218,14 +223,10 @@ export class FilterState {
       Data<Utf8>
     >;
     let editedBytes = 0;
-    if (this.#edits.length > 0) {
-      const builder = new Utf8ColumnBuilder();
-      for (let row = 0; row < numRows; row++) {
-        const { column, at } = this.rejections[row] === null ? this.#textAt(row) : { column: this.#original, at: row };
-        builder.append(column.values, column.offsets[at], column.offsets[at + 1]);
-        editedBytes += lengthAt(this.#original, row) - lengthAt(column, at);
-      }
-      columns.text = builder.finish();
+    for (let row = 0; row < numRows && this.#edits.length > 0; row++) {
+      if (this.rejections[row] !== null) continue;
+      const { column, at } = this.#textAt(row);
+      editedBytes += lengthAt(this.#original, row) - lengthAt(column, at);
     }
     if (this.#languages !== undefined) {
       const builder = new Utf8ColumnBuilder();
@@ -240,7 +241,8 @@ export class FilterState {
     );
     const batch = makeDocumentBatch(numRows, columns, { languageScore: this.#languageScore, signals: chosen });
     const edited = this.#isChanged.map((changed, row) => (this.rejections[row] === null ? changed : 0));
-    return { batch, rejections: this.rejections, editedBytes, edited };
+    const texts = (rows: Int32Array): TextColumn => this.#gather(rows, (bytes) => new Uint8Array(bytes));
+    return { batch, texts, rejections: this.rejections, editedBytes, edited };
   }
 
   #textAt(row: number): { readonly column: TextColumn; readonly at: number } {

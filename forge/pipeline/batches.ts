@@ -75,10 +75,16 @@ export async function* readBatches(path: string): AsyncGenerator<RecordBatch, vo
   }
 }
 
-/** A batch of some rows, in the given order; the batch itself when all rows are taken. Texts and numbers only. */
-export function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBatch {
-  if (rows.length === batch.numRows) return batch;
-  const children = batch.data.children.map((child) => takeColumn(child, rows));
+/**
+ * A batch of some rows, in the given order; the batch itself when all rows are taken. Texts and numbers only.
+ *
+ * @param texts the rows' texts, where they are not those of the batch
+ */
+export function takeRows(batch: RecordBatch, rows: readonly number[], texts?: Utf8Column): RecordBatch {
+  if (rows.length === batch.numRows) return texts === undefined ? batch : replaceTexts(batch, texts);
+  const children = batch.schema.fields.map(({ name }, i) =>
+    name === "text" && texts !== undefined ? utf8Data(texts) : takeColumn(batch.data.children[i] as Data, rows),
+  );
   const type = new Struct(batch.schema.fields);
   return new RecordBatch(batch.schema, makeData({ type, length: rows.length, nullCount: 0, children }));
 }

@@ -102,6 +102,8 @@ export async function refreshCard(folder: string): Promise<CorpusManifest> {
   return await sealWithCard(folder, manifest);
 }
 
+const exampleColumns = ["stage", "reason", "source", "value", "jaccard", "partnerId", "text"] as const;
+
 async function collectExamples(folder: string, manifest: CorpusManifest): Promise<readonly RejectExample[]> {
   const missing = new Map(
     Object.entries(manifest.conservation.rejected).map(([reason, count]) => [
@@ -115,7 +117,8 @@ async function collectExamples(folder: string, manifest: CorpusManifest): Promis
   for (const path of paths.sort()) {
     if ([...missing.values()].every((left) => left === 0)) break;
     const reader = await openParquet(join(folder, path));
-    for await (const rows of reader.rowGroups({ wanted: { column: "reason", test: isMissing } })) {
+    const wanted = { column: "reason", test: isMissing };
+    for await (const rows of reader.rowGroups({ columns: exampleColumns, wanted })) {
       for (const row of rows) {
         const reason = String(row["reason"]);
         const left = missing.get(reason) ?? 0;

@@ -39,7 +39,8 @@ export type Revision = (typeof revisions)[number];
 /** Files of one partition: what one ingest task read. */
 export interface PartitionFiles {
   readonly documents: string;
-  readonly rejects: string;
+  /** Documents that were rejected as they were read and filtered: what refiltering reads again. */
+  readonly filteredParquet: string;
   readonly quarantine: string;
   /** What lets documents be filtered again without their source; see tasks/stored.ts. */
   readonly originals: string;
@@ -47,7 +48,8 @@ export interface PartitionFiles {
   readonly store: string;
   readonly encoded: string;
   readonly documentsParquet: string;
-  readonly rejectsParquet: string;
+  /** Documents that later stages removed. */
+  readonly removedParquet: string;
   /** What later corpora need to be deduplicated against this one. */
   readonly index: string;
   readonly contaminationHits: string;
@@ -60,7 +62,6 @@ export function partitionFiles(partition: number): PartitionFiles {
   const number = numbered(partition);
   return {
     documents: `.work/ingest/${number}-documents.arrow`,
-    rejects: `.work/ingest/${number}-rejects.arrow`,
     quarantine: `.work/ingest/${number}-quarantine.jsonl`,
     originals: `.work/ingest/${number}-originals.arrow`,
     fates: `.work/ingest/${number}-fates.col`,
@@ -68,7 +69,8 @@ export function partitionFiles(partition: number): PartitionFiles {
     encoded: `.work/shard/${number}-tokens.col`,
     documentsParquet: `documents/part-${number}.parquet`,
     index: `index/part-${number}.col`,
-    rejectsParquet: `rejects/part-${number}.parquet`,
+    filteredParquet: `rejects/part-${number}-filtered.parquet`,
+    removedParquet: `rejects/part-${number}-removed.parquet`,
     contaminationHits: `${workFolder}/decontaminate/${number}-hits.col`,
     contaminationParquet: `decontamination/part-${number}.parquet`,
     revision: (name) => ({

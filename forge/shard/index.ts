@@ -11,6 +11,8 @@ export { validationFlags } from "./order.ts";
 export {
   openParquet,
   writeParquet,
+  writeParquetBatches,
+  type ParquetBatch,
   type ParquetColumn,
   type ParquetFile,
   type ParquetReader,

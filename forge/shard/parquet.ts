@@ -6,7 +6,7 @@
  */
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { FileMetaData } from "hyparquet";
-import { createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+import { batchPassed, createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
 
 /** Storage of a column. `string` is UTF-8, `int64` takes bigint, `timestamp` takes Date (milliseconds). */
 export type ParquetType = "string" | "int32" | "int64" | "float" | "double" | "boolean" | "timestamp" | "json";
@@ -17,11 +17,19 @@ export interface ParquetColumn {
   readonly nullable?: boolean;
   /** Long texts: no dictionary and no statistics, which would read every byte to no avail. */
   readonly long?: boolean;
+  /** Measurements, which are rarely equal: no dictionary is tried. */
+  readonly plain?: boolean;
 }
 
 /** UTF-8 may be given as bytes, which are written as they are. Undefined is stored as null. */
 export type ParquetValue = string | Uint8Array | number | bigint | boolean | Date | null | undefined;
 export type ParquetRow = Readonly<Record<string, ParquetValue>>;
+
+/** Rows as columns: the value of a column in a row of the batch, by the column's name. */
+export interface ParquetBatch {
+  readonly rows: number;
+  readonly columns: Readonly<Record<string, (row: number) => ParquetValue>>;
+}
 
 export interface ParquetFile extends FileDigest {
   readonly rows: number;
@@ -59,9 +67,49 @@ export async function writeParquet(
   rows: Iterable<ParquetRow> | AsyncIterable<ParquetRow>,
   options: ParquetWriteOptions = {},
 ): Promise<ParquetFile> {
-  const { rowGroupBytes = 2 ** 23, zstdLevel = 3, metadata = {}, signal } = options;
+  await using file = await createRowGroups(path, columns, options);
+  for await (const row of rows) {
+    file.append(({ name }) => row[name]);
+    if (file.isFull) await file.flush();
+  }
+  return await file.finish();
+}
+
+/** The same from batches of columns: no object is made for a row. */
+export async function writeParquetBatches(
+  path: string,
+  columns: readonly ParquetColumn[],
+  batches: Iterable<ParquetBatch> | AsyncIterable<ParquetBatch>,
+  options: ParquetWriteOptions = {},
+): Promise<ParquetFile> {
+  await using file = await createRowGroups(path, columns, options);
+  for await (const batch of batches) {
+    const values = columns.map(({ name }) => batch.columns[name] ?? (() => null));
+    for (let row = 0; row < batch.rows; row++) {
+      file.append((_, column) => values[column]?.(row));
+      if (file.isFull) await file.flush();
+    }
+  }
+  return await file.finish();
+}
+
+/** A Parquet file in the making. */
+interface RowGroups extends AsyncDisposable {
+  /** Whether the row group is as large as wanted: to be flushed before the next row. */
+  readonly isFull: boolean;
+  append(valueOf: (column: ParquetColumn, index: number) => ParquetValue): void;
+  flush(): Promise<void>;
+  /** Writes what is left and the footer. */
+  finish(): Promise<ParquetFile>;
+}
+
+async function createRowGroups(
+  path: string,
+  columns: readonly ParquetColumn[],
+  { rowGroupBytes = 2 ** 23, zstdLevel = 3, metadata = {}, signal }: ParquetWriteOptions,
+): Promise<RowGroups> {
   const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import("hyparquet-writer");
-  await using file = await createAtomicFile(path);
+  const file = await createAtomicFile(path);
   const bytes = new ByteWriter(1 << 16);
   const emptyColumns = columns.map(({ name, type, nullable = false }) => ({
     name,
@@ -87,38 +135,48 @@ export async function writeParquet(
   let pending = 0;
   let count = 0;
   const flush = async (): Promise<void> => {
+    signal?.throwIfAborted();
     if (data[0]?.length === 0) return;
-    const columnData = columns.map(({ name, long = false }, i) => ({
+    const columnData = columns.map(({ name, long = false, plain = long }, i) => ({
       name,
       data: data[i] as ParquetValue[],
-      ...(long && { encoding: "PLAIN" as const, statistics: false }),
+      ...(plain && { encoding: "PLAIN" as const }),
+      ...(long && { statistics: false }),
     }));
     await writer.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 1 });
     data = columns.map(() => []);
+    batchPassed(pending);
     pending = 0;
     await drain();
   };
-  for await (const row of rows) {
-    signal?.throwIfAborted();
-    for (const [i, { name, nullable }] of columns.entries()) {
-      const value = row[name] ?? null;
-      if (value === null && nullable !== true) {
-        throw new DataError("parquet-value-null", `Row ${count} of ${path} has no ${name}`, {
-          file: path,
-          row: count,
-          column: name,
-        });
+  return {
+    get isFull() {
+      return pending >= rowGroupBytes;
+    },
+    append(valueOf) {
+      for (const [i, column] of columns.entries()) {
+        const value = valueOf(column, i) ?? null;
+        if (value === null && column.nullable !== true) {
+          throw new DataError("parquet-value-null", `Row ${count} of ${path} has no ${column.name}`, {
+            file: path,
+            row: count,
+            column: column.name,
+          });
+        }
+        (data[i] as ParquetValue[]).push(value);
+        pending += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
       }
-      (data[i] as ParquetValue[]).push(value);
-      pending += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
-    }
-    count++;
-    if (pending >= rowGroupBytes) await flush();
-  }
-  await flush();
-  await writer.finish();
-  await drain();
-  return { ...(await file.commit()), rows: count };
+      count++;
+    },
+    flush,
+    async finish() {
+      await flush();
+      await writer.finish();
+      await drain();
+      return { ...(await file.commit()), rows: count };
+    },
+    [Symbol.asyncDispose]: async () => await file[Symbol.asyncDispose](),
+  };
 }
 
 export interface ParquetReadOptions {

@@ -4,11 +4,13 @@
  * Both are kept, so that in = kept + rejected + quarantined can be checked row by row.
  */
 import { z } from "zod";
+import { documentSchema } from "./document.ts";
 
-/** A document that a filter or the deduplication turned away; a row of `rejects/*.parquet`. */
-export const rejectSchema = z.strictObject({
-  id: z.string(),
-  source: z.string(),
+/**
+ * A document that a filter or a later stage turned away; a row of `rejects/*.parquet`. Behind these columns stand the
+ * signals that were measured before, named as in `documents/*.parquet`.
+ */
+export const rejectSchema = documentSchema.extend({
   /** Stage or filter, e.g. `gopher-quality`, `dedup`. */
   stage: z.string(),
   /** Named as datatrove names it where it has the rule, e.g. `gopher_short_doc`. */
@@ -21,7 +23,6 @@ export const rejectSchema = z.strictObject({
   partnerCorpus: z.string().nullable(),
   /** Duplicates: true Jaccard with the partner; null where only the URL is the same. */
   jaccard: z.number().nullable(),
-  text: z.string(),
 });
 export type Reject = z.infer<typeof rejectSchema>;
 

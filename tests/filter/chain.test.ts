@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createFilters, filterFiles, signalNames } from "../../forge/filter/index.ts";
 import { filterListSchema, type FilterConfig } from "../../schemas/config/filter.ts";
 import { DocumentBatchBuilder, signalPrefix } from "../../schemas/record/document.ts";
+import { textsOf } from "../kernels/support.ts";
 
 const filters = (...list: readonly object[]): readonly FilterConfig[] => filterListSchema.parse(list);
 
@@ -64,9 +65,9 @@ describe("createFilters", () => {
     const list = filters({ filter: "gopher-quality" }, { filter: "c4" }, { filter: "fineweb" });
     const chain = await createFilters(list);
     const noisy = `Menu\n${prose}\nWe use cookies on this site.\nEnd`;
-    const { batch, rejections, editedBytes } = chain.apply(batchOf([prose, noisy]));
+    const { batch, texts, rejections, editedBytes } = chain.apply(batchOf([prose, noisy]));
     expect(rejections).toEqual([null, null]);
-    expect(batch.getChild("text")?.get(1)).toBe(prose);
+    expect(textsOf(texts(Int32Array.of(1)))).toEqual([prose]);
     expect(editedBytes).toBe(Buffer.byteLength(noisy) - Buffer.byteLength(prose));
     const signal = (name: string): unknown => batch.getChild(`${signalPrefix}${name}`)?.get(1);
     expect(signal("newlinesPerWord")).toBeGreaterThan(0);

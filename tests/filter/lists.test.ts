@@ -12,6 +12,7 @@ import {
   type FilterConfig,
 } from "../../schemas/config/filter.ts";
 import { DocumentBatchBuilder, signalPrefix } from "../../schemas/record/document.ts";
+import { textsOf } from "../kernels/support.ts";
 
 let folder: string;
 const list = async (name: string, ...lines: readonly string[]): Promise<string> => {
@@ -229,14 +230,11 @@ describe("filters by language", () => {
       filtersByLanguage: { zh: filters({ filter: "length" }) },
     };
     const chain = await createFilters(lists);
-    const { batch, rejections } = chain.apply(
+    const { batch, texts, rejections } = chain.apply(
       batchOf(["A menu\nThis is a whole line.", "短\n长一点"], [], ["en", "zh"]),
     );
     expect(rejections).toEqual([null, null]);
-    expect([batch.getChild("text")?.get(0), batch.getChild("text")?.get(1)]).toEqual([
-      "This is a whole line.",
-      "短\n长一点",
-    ]);
+    expect(textsOf(texts(Int32Array.of(0, 1)))).toEqual(["This is a whole line.", "短\n长一点"]);
     expect(batch.getChild(`${signalPrefix}edited_words`)?.get(1)).toBeNull();
     expect(batch.getChild(`${signalPrefix}words`)?.get(1)).toBe(4);
   });

@@ -62,6 +62,18 @@ describe("building a corpus", () => {
       expect(row).toMatchObject({ stage: "length", reason: "too_few_words", value: 5, partnerId: null, jaccard: null });
   });
 
+  it("keeps of a rejected document what it keeps of a kept one: the columns of documents/, signals among them", async () => {
+    const [document] = await rowsOf(out, "documents");
+    const columns = Object.keys(document ?? {}).filter((name) => name !== "clusterSize");
+    expect(columns).toContain("signal_characters");
+    const rejects = await rowsOf(out, "rejects");
+    expect(new Set(rejects.map((row) => row["stage"]))).toEqual(new Set(["length", "dedup"]));
+    for (const row of rejects) {
+      expect(Object.keys(row)).toEqual(expect.arrayContaining(columns));
+      expect(row["signal_characters"]).toBe([...String(row["text"])].length);
+    }
+  });
+
   it("replaces invalid UTF-8 and counts it", () => {
     expect(manifest.figures.replacements).toBe(2);
   });

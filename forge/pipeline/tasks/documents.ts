@@ -1,14 +1,15 @@
-/** The last step of a partition: kept documents and rejects as Parquet, with the figures that the manifest adds up. */
+/**
+ * The last step of a partition: kept documents, and those that later stages than `ingest` removed, as Parquet, with the
+ * figures that the manifest adds up.
+ */
 import { join } from "node:path";
-import type { RecordBatch } from "apache-arrow";
-import { signalPrefix } from "../../../schemas/record/document.ts";
-import { utf8Column } from "../../base/index.ts";
-import { writeParquet, type ParquetColumn, type ParquetRow, type ParquetValue } from "../../shard/index.ts";
-import { readBatches } from "../batches.ts";
+import { createChannel, utf8Column, type Channel } from "../../base/index.ts";
+import { writeParquetBatches, type ParquetBatch, type ParquetValue } from "../../shard/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
+import { batchValues, documentColumns, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
 import type { PartitionInput } from "./inputs.ts";
-import { decidedBatches } from "./kept.ts";
+import { decidedBatches, type RemovedRow } from "./kept.ts";
 
 /** What a `documents` task tells the manifest. */
 export interface DocumentFigures {
@@ -26,59 +27,32 @@ export interface DocumentFigures {
   readonly largestCluster: number;
 }
 
-const texts = ["id", "text", "url", "source", "date", "language", "meta"] as const;
-const required: readonly string[] = ["id", "text", "source"];
-
 export async function writeDocumentFiles(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
   const { rowGroupBytes, signals } = input;
   const { folder } = context;
   const paths = partitionFiles(input.partition);
   const figures = newFigures();
-  const columns: ParquetColumn[] = [
-    ...texts.map((name) => ({
-      name,
-      type: "string" as const,
-      nullable: !required.includes(name),
-      long: name === "text",
-    })),
-    { name: "languageScore", type: "float", nullable: true },
-    { name: "clusterSize", type: "int32" },
-    ...signals.map((name) => ({ name: `${signalPrefix}${name}`, type: "float" as const, nullable: true })),
-  ];
-  const documents = await writeParquet(
-    join(folder, paths.documentsParquet),
-    columns,
-    documentRows(folder, input, columns, figures),
-    { rowGroupBytes },
-  );
-  const rejects = await writeParquet(
-    join(folder, paths.rejectsParquet),
-    rejectColumns,
-    rejectRows(folder, input, figures),
-    // Looked into now and then, never trained on.
-    { rowGroupBytes, zstdLevel: 1 },
-  );
+  const removed = createChannel<ParquetBatch>();
+  const [documents, rejects] = await Promise.all([
+    writeParquetBatches(
+      join(folder, paths.documentsParquet),
+      documentColumns(signals),
+      documentRows(folder, input, figures, removed),
+      { rowGroupBytes },
+    ),
+    writeParquetBatches(join(folder, paths.removedParquet), rejectColumns(signals), removed, {
+      rowGroupBytes,
+      zstdLevel: rejectsZstdLevel,
+    }),
+  ]);
   return {
     files: [
       { path: paths.documentsParquet, ...documents },
-      { path: paths.rejectsParquet, ...rejects },
+      { path: paths.removedParquet, ...rejects },
     ],
     result: { ...figures },
   };
 }
-
-/** Columns of `rejects/*.parquet`; see `schemas/record/reject.ts`. */
-const rejectColumns: readonly ParquetColumn[] = [
-  { name: "id", type: "string" },
-  { name: "source", type: "string" },
-  { name: "stage", type: "string" },
-  { name: "reason", type: "string" },
-  { name: "value", type: "float", nullable: true },
-  { name: "partnerId", type: "string", nullable: true },
-  { name: "partnerCorpus", type: "string", nullable: true },
-  { name: "jaccard", type: "double", nullable: true },
-  { name: "text", type: "string", long: true },
-];
 
 type MutableFigures = { -readonly [Key in keyof DocumentFigures]: DocumentFigures[Key] } & {
   rejected: Record<string, Record<string, number>>;
@@ -101,30 +75,55 @@ function newFigures(): MutableFigures {
   };
 }
 
+/** Kept documents; removed ones go to the channel, which ends with them. */
 async function* documentRows(
   folder: string,
   { partition, revisions }: PartitionInput,
-  columns: readonly ParquetColumn[],
   figures: MutableFigures,
-): AsyncGenerator<ParquetRow, void, undefined> {
-  for await (const { batch, kept, clusterSize, editedBytes } of decidedBatches(folder, partition, revisions)) {
-    for (const [stage, bytes] of Object.entries(editedBytes)) {
-      figures.editedBytes[stage] = (figures.editedBytes[stage] ?? 0) + bytes;
+  removedRows: Channel<ParquetBatch>,
+): AsyncGenerator<ParquetBatch, void, undefined> {
+  try {
+    for await (const decided of decidedBatches(folder, partition, revisions)) {
+      const { batch, kept, removed, clusterSize, editedBytes } = decided;
+      for (const [stage, bytes] of Object.entries(editedBytes)) {
+        figures.editedBytes[stage] = (figures.editedBytes[stage] ?? 0) + bytes;
+      }
+      const values = batchValues(batch);
+      const { offsets } = utf8Column(batch, "text", "documents");
+      for (const row of kept) {
+        const bytes = (offsets[row + 1] as number) - (offsets[row] as number);
+        countDocument(figures, bytes, String(values["language"]?.(row) ?? "unknown"), clusterSize(row));
+      }
+      if (removed.length > 0) await removedRows.push(removedBatch(values, removed));
+      for (const { stage, reason } of removed) {
+        const counts = (figures.rejected[stage] ??= {});
+        counts[reason] = (counts[reason] ?? 0) + 1;
+      }
+      const clusterSizes = (i: number): number => clusterSize(kept[i] as number);
+      if (kept.length > 0) yield { rows: kept.length, columns: { ...rowsOf(values, kept), clusterSize: clusterSizes } };
     }
-    const vectors = columns
-      .filter(({ name }) => name !== "text")
-      .map(({ name }) => [name, batch.getChild(name)] as const);
-    const textAt = textsOf(batch);
-    for (const row of kept) {
-      const text = textAt(row);
-      const values: Record<string, ParquetValue> = { text };
-      for (const [name, vector] of vectors) values[name] = (vector?.get(row) ?? null) as ParquetValue;
-      const size = clusterSize(row);
-      values["clusterSize"] = size;
-      countDocument(figures, text.length, String(values["language"] ?? "unknown"), size);
-      yield values;
-    }
+    removedRows.close();
+  } catch (error) {
+    removedRows.fail(error);
+    throw error;
   }
+}
+
+function removedBatch(values: ParquetBatch["columns"], removed: readonly RemovedRow[]): ParquetBatch {
+  const of = (pick: (one: RemovedRow) => ParquetValue) => (i: number) => pick(removed[i] as RemovedRow);
+  const columns = {
+    ...rowsOf(
+      values,
+      removed.map(({ row }) => row),
+    ),
+    stage: of(({ stage }) => stage),
+    reason: of(({ reason }) => reason),
+    value: of(({ value }) => value),
+    partnerId: of(({ partner }) => partner),
+    partnerCorpus: of(({ partnerCorpus }) => partnerCorpus),
+    jaccard: of(({ jaccard }) => jaccard),
+  };
+  return { rows: removed.length, columns };
 }
 
 function countDocument(figures: MutableFigures, bytes: number, language: string, clusterSize: number): void {
@@ -142,43 +141,4 @@ function countAt(buckets: number[], value: number): void {
   const bucket = 31 - Math.clz32(Math.max(1, value));
   while (buckets.length <= bucket) buckets.push(0);
   buckets[bucket] = (buckets[bucket] ?? 0) + 1;
-}
-
-async function* rejectRows(
-  folder: string,
-  { partition, revisions }: PartitionInput,
-  figures: MutableFigures,
-): AsyncGenerator<ParquetRow, void, undefined> {
-  for await (const batch of readBatches(join(folder, partitionFiles(partition).rejects))) {
-    const names = ["id", "source", "stage", "reason", "value"];
-    const vectors = names.map((name) => [name, batch.getChild(name)] as const);
-    const textAt = textsOf(batch);
-    for (let row = 0; row < batch.numRows; row++) {
-      const values: Record<string, ParquetValue> = { text: textAt(row) };
-      for (const [name, vector] of vectors) values[name] = (vector?.get(row) ?? null) as ParquetValue;
-      yield values;
-    }
-  }
-  for await (const { batch, removed } of decidedBatches(folder, partition, revisions)) {
-    const get = (name: string, row: number): ParquetValue => childValue(batch, name, row);
-    const textAt = textsOf(batch);
-    for (const { row, stage, reason, value, partner, partnerCorpus, jaccard } of removed) {
-      const counts = (figures.rejected[stage] ??= {});
-      counts[reason] = (counts[reason] ?? 0) + 1;
-      const text = textAt(row);
-      const id = get("id", row);
-      const source = get("source", row);
-      yield { id, source, stage, reason, value, partnerId: partner, partnerCorpus, jaccard, text };
-    }
-  }
-}
-
-/** Texts of a batch as views of its bytes. */
-function textsOf(batch: RecordBatch): (row: number) => Uint8Array {
-  const { values, offsets } = utf8Column(batch, "text", "documents");
-  return (row) => values.subarray(offsets[row], offsets[row + 1]);
-}
-
-function childValue(batch: RecordBatch, name: string, row: number): ParquetValue {
-  return (batch.getChild(name)?.get(row) ?? null) as ParquetValue;
 }

@@ -5,8 +5,8 @@
  * the same documents again without their source.
  */
 import { join } from "node:path";
-import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
-import { documentArrowSchema, float32Data, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
+import { makeData, RecordBatch, Struct } from "apache-arrow";
+import { documentArrowSchema, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import {
   assert,
   createAtomicFile,
@@ -17,9 +17,11 @@ import {
   type Laps,
 } from "../../base/index.ts";
 import { createFilters, type FilteredBatch, type FilterLists } from "../../filter/index.ts";
+import { writeParquetBatches, type ParquetBatch } from "../../shard/index.ts";
 import { takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
+import { batchValues, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
 import { readDocuments, type ReadingInput, type TurnedAway } from "./reading.ts";
 import { fate, openStored, originalsSchema, writeFates, writeStore, type Fates, type StoreKeys } from "./stored.ts";
 
@@ -27,6 +29,8 @@ export interface IngestInput extends ReadingInput, FilterLists, StoreKeys {
   readonly partition: number;
   /** Signal columns of the whole corpus: every partition has the same. */
   readonly signals: readonly string[];
+  /** Of the file of rejects. */
+  readonly rowGroupBytes: number;
   /** Fail instead of reading the source: the documents must be stored. */
   readonly storedOnly: boolean;
 }
@@ -46,7 +50,7 @@ export interface IngestCounts {
 }
 
 export async function ingest(input: IngestInput, context: TaskContext): Promise<TaskOutcome> {
-  const { partition, signals } = input;
+  const { partition, signals, rowGroupBytes } = input;
   const { folder } = context;
   const paths = partitionFiles(partition);
   const counts = { documentsIn: 0, kept: 0, quarantined: 0, editedBytes: 0 };
@@ -54,7 +58,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   const rejected: Record<string, number> = {};
   const rejectedBy: Record<string, Record<string, number>> = {};
   const chain = await createFilters(input, signals);
-  const rejects = createChannel<RecordBatch>();
+  const rejects = createChannel<ParquetBatch>();
   const originals = createChannel<RecordBatch>();
   const fates: Fates = { fates: [], edited: [], batchEnds: [] };
   const laps = startLaps();
@@ -89,7 +93,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       if (edited.length > 0) await originals.push(textsOf(item.batch, edited));
       recordFates(fates, item.batch.numRows, kept, item.turnedAway, filtered.edited);
       counts.kept += kept.length;
-      const batch = takeRows(filtered.batch, kept);
+      const batch = takeRows(filtered.batch, kept, filtered.texts(Int32Array.from(kept)));
       laps.lap("sort-out");
       context.report({ bytes: item.bytes, documents: item.batch.numRows, kept: kept.length, steps: laps.take() });
       if (kept.length > 0) yield batch;
@@ -110,7 +114,10 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   };
   const [documents, turnedAway, before] = await Promise.all([
     writeBatches(join(folder, paths.documents), documentArrowSchema(signals), kept()),
-    writeBatches(join(folder, paths.rejects), rejectSchema(signals), rejects),
+    writeParquetBatches(join(folder, paths.filteredParquet), rejectColumns(signals), rejects, {
+      rowGroupBytes,
+      zstdLevel: rejectsZstdLevel,
+    }),
     writeBatches(join(folder, paths.originals), originalsSchema, originals),
   ]);
   const order = await writeFates(join(folder, paths.fates), fates);
@@ -119,7 +126,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   assert(counts.documentsIn === counts.kept + turnedAway.rows + counts.quarantined, "no document is lost in ingest");
   const files = [
     { path: paths.documents, ...documents },
-    { path: paths.rejects, ...turnedAway },
+    { path: paths.filteredParquet, ...turnedAway },
     { path: paths.originals, ...before },
     { path: paths.fates, ...order },
     { path: paths.quarantine, ...bad },
@@ -182,35 +189,17 @@ function sortOut(
   return { kept, turnedAway };
 }
 
-/** A rejected document has all that a kept one has, with the text that it came with. */
-function rejectSchema(signals: readonly string[]): Schema {
-  return new Schema([
-    ...documentArrowSchema(signals).fields,
-    new Field("stage", new Utf8(), false),
-    new Field("reason", new Utf8(), false),
-    new Field("value", new Float32(), true),
-  ]);
-}
-
-function rejectBatch(batch: RecordBatch, turnedAway: readonly TurnedAway[]): RecordBatch {
-  const taken = takeRows(
-    batch,
-    turnedAway.map(({ row }) => row),
-  );
-  const labels = (pick: (one: TurnedAway) => string): Data => {
-    const builder = new Utf8ColumnBuilder();
-    for (const one of turnedAway) builder.appendString(pick(one));
-    return builder.finish();
+/** Rejected documents with the texts that they came with. */
+function rejectBatch(batch: RecordBatch, turnedAway: readonly TurnedAway[]): ParquetBatch {
+  const rows = turnedAway.map(({ row }) => row);
+  const at = (i: number): TurnedAway => turnedAway[i] as TurnedAway;
+  const columns = {
+    ...rowsOf(batchValues(batch), rows),
+    stage: (i: number) => at(i).stage,
+    reason: (i: number) => at(i).reason,
+    value: (i: number) => (Number.isNaN(at(i).value) ? null : at(i).value),
   };
-  const schema = new Schema([...taken.schema.fields, ...rejectSchema([]).fields.slice(-3)]);
-  const children = [
-    ...taken.data.children,
-    labels((one) => one.stage),
-    labels((one) => one.reason),
-    float32Data(Float32Array.from(turnedAway, (one) => one.value)),
-  ];
-  const type = new Struct(schema.fields);
-  return new RecordBatch(schema, makeData({ type, length: turnedAway.length, nullCount: 0, children }));
+  return { rows: rows.length, columns };
 }
 
 function textsOf(batch: RecordBatch, rows: readonly number[]): RecordBatch {

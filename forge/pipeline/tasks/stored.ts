@@ -2,16 +2,17 @@
  * What `ingest` read once need not be read again: when only filters changed, documents come back from the files that
  * it left, in their old order and as they were before any filter edited them, with the signals measured on that text.
  *
- * Kept and rejected documents lie where later stages want them; `originals` holds the texts that line rules changed,
+ * Kept documents lie where later stages want them, rejected ones in the output; `originals` holds the texts that line rules changed,
  * `fates` says for each row where it went. `store.json` is written last and names the others with their hashes, so a
  * half-replaced set is not used.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Field, Schema, Utf8, type RecordBatch } from "apache-arrow";
+import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { z } from "zod";
 import {
   documentTextColumns,
+  float32Data,
   makeDocumentBatch,
   signalPrefix,
   Utf8ColumnBuilder,
@@ -30,8 +31,10 @@ import {
   type FileDigest,
 } from "../../base/index.ts";
 import { textSignalNames, type KnownFacts } from "../../filter/index.ts";
+import { openParquet } from "../../shard/index.ts";
 import { readBatches } from "../batches.ts";
 import { partitionFiles } from "../layout.ts";
+import { rejectColumns } from "../parquet-columns.ts";
 import type { Reading, ReadingCounts, TurnedAway } from "./reading.ts";
 
 /** Where a row of the reading went. */
@@ -137,7 +140,7 @@ async function* replay(
   const fates = await file.u8("fates");
   const edited = await file.u8("edited");
   const kept = new Rows(readBatches(join(folder, paths.documents)));
-  const rejected = new Rows(readBatches(join(folder, paths.rejects)));
+  const rejected = new Rows(readRejects(join(folder, paths.filteredParquet)));
   const originals = new Rows(readBatches(join(folder, paths.originals)));
   let row = 0;
   let counts: ReadingCounts = store.counts;
@@ -164,6 +167,34 @@ function refusal({ batch, row }: StoredRow, newRow: number): TurnedAway {
   const get = (name: string): unknown => batch.getChild(name)?.get(row);
   const value = get("value") as number | null;
   return { row: newRow, stage: String(get("stage")), reason: String(get("reason")), value: value ?? Number.NaN };
+}
+
+/** Rows of a file of rejects as batches: text columns and floats, as the file has them. */
+async function* readRejects(path: string): AsyncGenerator<RecordBatch, void, undefined> {
+  const file = await openParquet(path);
+  for await (const rows of file.rowGroups()) {
+    const columns = file.columns.map((name): readonly [Field, Data] => {
+      if (!isText(name)) {
+        const values = Float32Array.from(rows, (row) => (row[name] as number | null) ?? Number.NaN);
+        return [new Field(name, new Float32(), true), float32Data(values)];
+      }
+      const builder = new Utf8ColumnBuilder();
+      for (const row of rows) {
+        const value = row[name] as string | null;
+        if (value === null) builder.appendNull();
+        else builder.append(Buffer.from(value, "utf8"));
+      }
+      return [new Field(name, new Utf8(), true), builder.finish()];
+    });
+    const schema = new Schema(columns.map(([field]) => field));
+    const children = columns.map(([, data]) => data);
+    const type = new Struct(schema.fields);
+    yield new RecordBatch(schema, makeData({ type, length: rows.length, nullCount: 0, children }));
+  }
+}
+
+function isText(column: string): boolean {
+  return rejectColumns([]).some(({ name, type }) => name === column && type === "string");
 }
 
 interface StoredRow {
