@@ -9,10 +9,16 @@ const script = fileURLToPath(new URL("./fixtures/build.ts", import.meta.url));
 /**
  * Runs a build and kills it (SIGKILL) as soon as it told of so many events.
  *
+ * @param options `cwd`: the folder that paths of the config are relative to
  * @returns how many events it told of before it ended
  */
-export async function buildAndKill(configPath: string, out: string, afterEvents: number): Promise<number> {
-  const child = spawn(process.execPath, [script, configPath, out], { stdio: ["ignore", "pipe", "inherit"] });
+export async function buildAndKill(
+  configPath: string,
+  out: string,
+  afterEvents: number,
+  { cwd = process.cwd() } = {},
+): Promise<number> {
+  const child = spawn(process.execPath, [script, configPath, out], { cwd, stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
   let events = 0;
   for await (const _line of createInterface({ input: child.stdout })) {
