@@ -46,10 +46,5 @@ export const shardConfigSchema = z.strictObject({
     .min(1024)
     .default(2 ** 23)
     .describe("Text bytes after which a Parquet row group ends: bounds the memory of writers and readers."),
-  fileBytes: z
-    .int()
-    .min(1024)
-    .default(2 ** 28)
-    .describe("Text bytes after which a Parquet file ends."),
 });
 export type ShardConfig = z.infer<typeof shardConfigSchema>;
