@@ -6,7 +6,7 @@
  * Indentation stays: Markdown and code mean something by it. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
  */
 import type { RepairConfig } from "../../schemas/config/extract.ts";
-import type { TextColumn, TextKernels } from "../kernels/types.ts";
+import { cleanNote, type CleanedTexts, type TextColumn, type TextKernels } from "../kernels/index.ts";
 import { decodeMojibake } from "./mojibake.ts";
 
 /** What the repair did to a batch. */
@@ -24,7 +24,7 @@ export interface RepairCounts {
 }
 
 export interface RepairedTexts {
-  /** New buffers; the input is left alone. */
+  /** The input itself when nothing was changed, else new buffers; the input is left alone. */
   readonly text: TextColumn;
   readonly counts: RepairCounts;
 }
@@ -34,7 +34,6 @@ export type RepairKernels = Pick<TextKernels, "cleanTexts">;
 
 /** Repairs every text of a column of valid UTF-8. Repairing twice changes nothing more. */
 export function repairTexts(column: TextColumn, config: RepairConfig, kernels: RepairKernels): RepairedTexts {
-  const { length } = column;
   const counts: RepairCounts = {
     bytesIn: bytesOf(column),
     bytesOut: 0,
@@ -43,67 +42,110 @@ export function repairTexts(column: TextColumn, config: RepairConfig, kernels: R
     controls: 0,
     mojibake: 0,
   };
-  const decoded = new Map<number, Uint8Array>();
-  if (config.mojibake) forEachRow(column, (row, text) => keepOther(decoded, row, text, decodeMojibake(text)));
-  const source = replaceSome(column, decoded);
-  const cleaned = kernels.cleanTexts(source, config);
-  counts.controls = cleaned.controls;
+  let cleaned = kernels.cleanTexts(column, { ...config, borrow: true });
+  /** Rows that are other texts than the cleaned ones. */
   const others = new Map<number, Uint8Array>();
-  forEachRow(cleaned, (row, text) => {
-    let repaired = config.unicode === "nfc" && cleaned.mayCompose[row] === 1 ? compose(text) : text;
-    if (repaired !== text) counts.composed++;
-    // An invisible character that is gone now may have stood within a sequence.
-    const mayHide = repaired !== text || text.length !== lengthAt(source, row);
-    for (let again = config.mojibake && mayHide ? decodeMojibake(repaired) : repaired; again !== repaired;) {
-      if (!decoded.has(row)) decoded.set(row, again);
-      repaired = cleanOne(again, config, kernels, counts);
-      again = decodeMojibake(repaired);
-    }
-    keepOther(others, row, text, repaired);
-  });
+  /** Rows with mojibake, decoded: they are cleaned anew. */
+  const decoded = new Map<number, Uint8Array>();
+  for (let row = 0; row < cleaned.length; row++) {
+    // Most texts were clean, or are by now.
+    if (cleaned.notes[row] !== 0) repairRow(row, column, cleaned, config, { others, decoded, counts });
+  }
   counts.mojibake = decoded.size;
-  const text = replaceSome(cleaned, others);
+  // The next call of the kernel takes back what it lent.
+  if (decoded.size > 0) cleaned = { ...cleaned, values: cleaned.values.slice() };
+  for (const [row, bytes] of decoded) others.set(row, settle(bytes, config, kernels, counts));
+  const text = withOthers(column, cleaned, others);
   counts.bytesOut = bytesOf(text);
-  forEachRow(text, (row, after) => {
-    const before = column.values.subarray(column.offsets[row], column.offsets[row + 1]);
-    if (Buffer.compare(before, after) !== 0) counts.changed++;
-  });
-  return { text: { values: text.values, offsets: text.offsets, length }, counts };
+  for (let row = 0; row < cleaned.length; row++) {
+    if (others.has(row)) counts.changed += Buffer.compare(textAt(column, row), textAt(text, row)) === 0 ? 0 : 1;
+    else if (((cleaned.notes[row] as number) & cleanNote.changed) !== 0) counts.changed++;
+  }
+  return { text, counts };
+}
+
+interface Findings {
+  readonly others: Map<number, Uint8Array>;
+  readonly decoded: Map<number, Uint8Array>;
+  readonly counts: RepairCounts;
+}
+
+/** What the kernel cannot do to a text of which it noted something. */
+function repairRow(
+  row: number,
+  column: TextColumn,
+  cleaned: CleanedTexts,
+  config: RepairConfig,
+  { others, decoded, counts }: Findings,
+): void {
+  const note = cleaned.notes[row] as number;
+  const controls = cleaned.controls[row] as number;
+  const mayBeMojibake = config.mojibake && (note & cleanNote.mayBeMojibake) !== 0;
+  if (mayBeMojibake) {
+    const original = textAt(column, row);
+    const other = decodeMojibake(original);
+    if (other !== original) return void decoded.set(row, other);
+  }
+  counts.controls += controls;
+  const text = textAt(cleaned, row);
+  const isComposed = config.unicode === "nfc" && (note & cleanNote.mayCompose) !== 0;
+  const repaired = isComposed ? compose(text) : text;
+  if (repaired !== text) {
+    counts.composed++;
+    others.set(row, repaired);
+  }
+  // An invisible character that is gone now may have stood within a sequence.
+  const mayHide = repaired !== text || controls > 0 || (mayBeMojibake && (note & cleanNote.changed) !== 0);
+  if (!config.mojibake || !mayHide) return;
+  const other = decodeMojibake(repaired);
+  if (other !== repaired) decoded.set(row, other);
+}
+
+/** Cleans and composes a text until no mojibake is left to decode. */
+function settle(bytes: Uint8Array, config: RepairConfig, kernels: RepairKernels, counts: RepairCounts): Uint8Array {
+  let repaired = cleanOne(bytes, config, kernels, counts);
+  for (let other = decodeMojibake(repaired); other !== repaired; other = decodeMojibake(repaired)) {
+    repaired = cleanOne(other, config, kernels, counts);
+  }
+  return repaired;
 }
 
 /** Cleans and composes a single text. */
 function cleanOne(bytes: Uint8Array, config: RepairConfig, kernels: RepairKernels, counts: RepairCounts): Uint8Array {
   const column = { values: bytes, offsets: Int32Array.of(0, bytes.length), length: 1 };
-  const { values, mayCompose, controls } = kernels.cleanTexts(column, config);
-  counts.controls += controls;
-  if (config.unicode !== "nfc" || mayCompose[0] === 0) return values;
-  const composed = compose(values);
-  if (composed !== values) counts.composed++;
+  const cleaned = kernels.cleanTexts(column, config);
+  counts.controls += cleaned.controls[0] as number;
+  const text = textAt(cleaned, 0);
+  if (config.unicode !== "nfc" || ((cleaned.notes[0] as number) & cleanNote.mayCompose) === 0) return text;
+  const composed = compose(text);
+  if (composed !== text) counts.composed++;
   return composed;
 }
 
-function forEachRow({ values, offsets, length }: TextColumn, visit: (row: number, text: Uint8Array) => void): void {
-  for (let row = 0; row < length; row++) visit(row, values.subarray(offsets[row], offsets[row + 1]));
-}
-
-function keepOther(others: Map<number, Uint8Array>, row: number, before: Uint8Array, after: Uint8Array): void {
-  if (after !== before) others.set(row, after);
-}
-
-/** The column with other texts in some rows; itself when there are none. */
-function replaceSome(column: TextColumn, replaced: ReadonlyMap<number, Uint8Array>): TextColumn {
-  if (replaced.size === 0) return column;
-  const { values, offsets, length } = column;
-  const textAt = (row: number): Uint8Array => replaced.get(row) ?? values.subarray(offsets[row], offsets[row + 1]);
+/** The cleaned column with other texts in some rows, in memory of its own; the input when it is the same. */
+function withOthers(input: TextColumn, cleaned: TextColumn, others: ReadonlyMap<number, Uint8Array>): TextColumn {
+  const { values, offsets, length } = cleaned;
+  if (others.size === 0) {
+    return values === input.values ? input : { values: values.slice(0, offsets[length]), offsets, length };
+  }
   const to = new Int32Array(length + 1);
-  for (let row = 0; row < length; row++) to[row + 1] = (to[row] as number) + textAt(row).length;
+  for (let row = 0; row < length; row++) {
+    const bytes = others.get(row)?.length ?? (offsets[row + 1] as number) - (offsets[row] as number);
+    to[row + 1] = (to[row] as number) + bytes;
+  }
   const output = new Uint8Array(to[length] as number);
-  for (let row = 0; row < length; row++) output.set(textAt(row), to[row]);
+  let next = 0;
+  for (const [row, other] of [...others].sort(([a], [b]) => a - b)) {
+    output.set(values.subarray(offsets[next], offsets[row]), to[next]);
+    output.set(other, to[row]);
+    next = row + 1;
+  }
+  output.set(values.subarray(offsets[next], offsets[length]), to[next]);
   return { values: output, offsets: to, length };
 }
 
-function lengthAt({ offsets }: TextColumn, row: number): number {
-  return (offsets[row + 1] as number) - (offsets[row] as number);
+function textAt({ values, offsets }: TextColumn, row: number): Uint8Array {
+  return values.subarray(offsets[row], offsets[row + 1]);
 }
 
 function bytesOf({ offsets, length }: TextColumn): number {

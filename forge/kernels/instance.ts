@@ -23,7 +23,6 @@ export interface KernelExports {
   readonly repairUtf8: Numeric;
   readonly replacementCount: Numeric;
   readonly cleanTexts: Numeric;
-  readonly cleanedControls: Numeric;
   readonly findCandidates: Numeric;
   readonly countLineFeeds: Numeric;
   readonly hashLines: Numeric;

@@ -115,14 +115,29 @@ export interface CleanOptions {
   readonly controls: boolean;
   /** Line separators to LF, no blanks at line ends, at most two empty lines in a row, none around the text. */
   readonly whitespace: boolean;
+  /**
+   * True lends `values` instead of copying them out: they hold until the next call of any kernel of this thread.
+   * @default false
+   */
+  readonly borrow?: boolean;
 }
 
-/** Cleaned texts, which are never longer than they were. */
+/** What `cleanTexts` notes of a text; bits that are added up. */
+export const cleanNote = {
+  /** It may not be in NFC: a character is in it that canonical composition may change, move or join with another. */
+  mayCompose: 1,
+  /** As it came in, it may hold UTF-8 that was read as Windows-1252: a letter from Â to ô, and what may follow it. */
+  mayBeMojibake: 2,
+  /** It is not the same bytes as before. */
+  changed: 4,
+} as const;
+
+/** Cleaned texts, which are never longer than they were. `values` and `offsets` are the input's when none was changed. */
 export interface CleanedTexts extends TextColumn {
-  /** 1 for each text that may not be in NFC: it holds a character from U+0300 on. */
-  readonly mayCompose: Uint8Array;
-  /** Control and invisible characters taken out. */
-  readonly controls: number;
+  /** One sum of `cleanNote` a text. */
+  readonly notes: Uint8Array;
+  /** Control and invisible characters taken out of each text. */
+  readonly controls: Uint32Array;
 }
 
 /** What `findCandidates` looks for. */

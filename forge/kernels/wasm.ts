@@ -3,6 +3,8 @@ import type { KernelInstance, PlacedColumn } from "./instance.ts";
 import { minHashParameters } from "./reference/minhash.ts";
 import { bandKeys, jaccard, toShingleSets } from "./similarity.ts";
 import type {
+  CleanedTexts,
+  CleanOptions,
   JsonColumn,
   JsonLineFault,
   JsonLines,
@@ -41,23 +43,7 @@ export function wasmKernels(instance: KernelInstance): TextKernels {
       return instance.readUint32(counts, length);
     },
     extractJsonLines: (chunk, options) => extract(instance, chunk, options),
-    cleanTexts(column, { controls, whitespace }) {
-      instance.beginBatch();
-      const { values, offsets, length, bytes } = instance.placeColumn(column);
-      const target = instance.allocate(bytes);
-      const targetOffsets = instance.allocate(4 * (length + 1));
-      const mayCompose = instance.allocate(length);
-      const flags = (controls ? 1 : 0) + (whitespace ? 2 : 0);
-      exports.cleanTexts(values, offsets, length, flags, target, targetOffsets, mayCompose);
-      const made = instance.readInt32(targetOffsets, length + 1);
-      return {
-        values: instance.read(target, made[length] as number),
-        offsets: made,
-        length,
-        mayCompose: instance.read(mayCompose, length),
-        controls: exports.cleanedControls(),
-      };
-    },
+    cleanTexts: (column, options) => clean(instance, column, options),
     findCandidates(column, { email, address, iban, card, phone }) {
       instance.beginBatch();
       const { values, bytes } = instance.placeColumn(column);
@@ -125,6 +111,26 @@ function repair(instance: KernelInstance, bytes: Uint8Array): RepairedUtf8 {
   const target = instance.allocate(3 * bytes.length);
   const written = exports.repairUtf8(source, bytes.length, target);
   return { bytes: instance.read(target, written), replacements: exports.replacementCount() };
+}
+
+function clean(
+  instance: KernelInstance,
+  column: TextColumn,
+  { controls, whitespace, borrow = false }: CleanOptions,
+): CleanedTexts {
+  instance.beginBatch();
+  const { values, offsets, length } = instance.placeColumn(column);
+  const targetOffsets = instance.allocate(4 * (length + 1));
+  const notes = instance.allocate(length);
+  const removed = instance.allocate(4 * length);
+  const flags = (controls ? 1 : 0) + (whitespace ? 2 : 0);
+  const isChanged = instance.exports.cleanTexts(values, offsets, length, flags, targetOffsets, notes, removed) === 1;
+  const found = { length, notes: instance.read(notes, length), controls: instance.readUint32(removed, length) };
+  if (!isChanged) return { values: column.values, offsets: column.offsets, ...found };
+  const made = instance.readInt32(targetOffsets, length + 1);
+  const bytes = made[length] as number;
+  const cleaned = borrow ? instance.memory().subarray(values, values + bytes) : instance.read(values, bytes);
+  return { values: cleaned, offsets: made, ...found };
 }
 
 function extract(instance: KernelInstance, chunk: Uint8Array, options: JsonLinesOptions): JsonLines {

@@ -68,8 +68,17 @@ describe("repairTexts", () => {
     ["control and invisible characters", "\ufeffso\u00adft\u0000 ze\u200bro\u0007", "soft zero"],
     ["decomposed letters", "e\u0301", "é"],
     ["letters that a soft hyphen kept apart", "e\u00ad\u0301", "é"],
+    ["mojibake that another line, ended by a carriage return, kept from being seen", "日本\rcafÃ©", "日本\ncafé"],
+    ["mojibake with a zero-width space inside", "cafÃ\u200b©", "café"],
   ])("repairs %s", (_name, input, output) => {
     expect(repair([input]).repaired).toEqual([output]);
+  });
+
+  it("repairs some texts of a batch and leaves those around them as they are", () => {
+    const texts = ["", "a\n", "e\u0301", "plain", "cafÃ©", "b\u0001", "", "日本", "\u2126 \n"];
+    const { repaired, counts } = repair(texts);
+    expect(repaired).toEqual(["", "a", "é", "plain", "café", "b", "", "日本", "Ω"]);
+    expect(counts).toMatchObject({ changed: 5, composed: 2, controls: 1, mojibake: 1 });
   });
 
   it("keeps joiners, which Persian and emoji need", () => {

@@ -1,129 +1,202 @@
 /**
- * White space and invisible characters of texts, put right: fast twin of `reference/clean-text.ts`.
+ * White space and invisible characters of texts, put right where they stand: fast twin of `reference/clean-text.ts`.
  *
- * Sixteen bytes at once while nothing in them needs a look: no line end, no control character and none of the lead bytes
- * behind which separators and invisible characters hide (C2, E2, EF). What is left goes byte by byte. The output is
- * never longer than the input.
+ * Most of a text is right already. So 64 bytes at a time are looked at for the next place that is not, all before it
+ * moves in one go (or stays, while nothing was taken out yet), and only from there to the next character that is no
+ * blank a loop goes byte by byte. What a text holds besides (see `noteOf`) comes from a look at its bytes beyond ASCII.
  */
+import { canonicalMasks } from "./canonical";
 
 const lineFeed: u32 = 0x0a;
 const maxLineFeeds: i32 = 3;
 
-let removedControls: i32 = 0;
+const noteMayCompose: u32 = 1;
+const noteMojibake: u32 = 2;
+const noteChanged: u32 = 4;
 
-/** Control and invisible characters that the last call took out. */
-export function cleanedControls(): i32 {
-  return removedControls;
-}
+let takesControls: bool = false;
+let rightsSpace: bool = false;
+
+/** Control and invisible characters taken out of the text at hand; whether another line separator became LF. */
+let removedControls: i32 = 0;
+let replacedSeparator: bool = false;
 
 /**
- * Cleans `length` texts.
+ * Cleans `length` texts in place and moves them together; returns 1 when a byte is another than before, else 0.
  *
  * @param flags 1: take out controls, 2: put white space right
- * @param target at least as many bytes as the texts have
  * @param targetOffsets `length + 1`
- * @param mayCompose for each text 1 when it holds a byte from CC on, without which it is in NFC
+ * @param notes for each text the sum of 1: may not be in NFC, 2: may hold mojibake, 4: was changed
+ * @param controls for each text how many control and invisible characters were taken out, four bytes each
  */
 export function cleanTexts(
   values: usize,
   offsets: usize,
   length: i32,
   flags: i32,
-  target: usize,
   targetOffsets: usize,
-  mayCompose: usize,
-): void {
-  removedControls = 0;
-  const controls = (flags & 1) != 0;
-  const whitespace = (flags & 2) != 0;
-  let to = target;
-  for (let row = 0; row < length; row++) {
-    store<i32>(targetOffsets + ((row as usize) << 2), (to - target) as i32);
-    const start = values + (load<i32>(offsets + ((row as usize) << 2)) as usize);
-    const end = values + (load<i32>(offsets + (((row + 1) as usize) << 2)) as usize);
+  notes: usize,
+  controls: usize,
+): i32 {
+  takesControls = (flags & 1) != 0;
+  rightsSpace = (flags & 2) != 0;
+  let changed = 0;
+  let to = values;
+  for (let row: usize = 0; row < (length as usize); row++) {
+    store<i32>(targetOffsets + (row << 2), (to - values) as i32);
+    const start = values + (load<i32>(offsets + (row << 2)) as usize);
+    const end = values + (load<i32>(offsets + (row << 2), 4) as usize);
+    let note = noteOf(start, end);
+    removedControls = 0;
+    replacedSeparator = false;
     const begin = to;
-    to = cleanText(start, end, to, controls, whitespace);
-    store<u8>(mayCompose + (row as usize), holdsHigh(begin, to) ? 1 : 0);
+    to = cleanText(start, end, to);
+    if (replacedSeparator || to - begin != end - start) {
+      note |= noteChanged;
+      changed = 1;
+    }
+    store<u8>(notes + row, note as u8);
+    store<i32>(controls + (row << 2), removedControls);
   }
-  store<i32>(targetOffsets + ((length as usize) << 2), (to - target) as i32);
+  store<i32>(targetOffsets + ((length as usize) << 2), (to - values) as i32);
+  return changed;
 }
 
-function cleanText(start: usize, end: usize, begin: usize, controls: bool, whitespace: bool): usize {
+/** Moves a text to `begin`, at or before its start, without what does not belong there; returns where it ends. */
+function cleanText(start: usize, end: usize, begin: usize): usize {
   let at = start;
   let to = begin;
-  let contentEnd = begin;
-  let lineFeeds = 0;
-  while (at < end) {
-    if (at + 16 <= end) {
-      const block = v128.load(at);
-      const special = i8x16.bitmask(needsLook(block));
-      // Bytes before the first special one are copied as they are; those behind it are overwritten later.
-      v128.store(to, block);
-      const clear: usize = special == 0 ? 16 : (ctz(special) as usize);
-      if (clear > 0) {
-        const content = i8x16.bitmask(isContent(block)) & ((1 << (clear as i32)) - 1);
-        if (content != 0) {
-          contentEnd = to + ((32 - clz(content)) as usize);
-          lineFeeds = 0;
+  while (true) {
+    // Before the first character there is nothing that would keep a line feed.
+    const isLeading = rightsSpace && at == start && at < end && load<u8>(at) == lineFeed;
+    const problem = isLeading ? at : findProblem(at, end);
+    let clean = problem;
+    if (rightsSpace) while (clean > at && isSpace(load<u8>(clean - 1))) clean--;
+    if (to != at) memory.copy(to, at, clean - at);
+    to += clean - at;
+    at = clean;
+    // White space at the end of the text stays behind.
+    if (problem == end) return to;
+    let contentEnd = to;
+    let lineFeeds = 0;
+    let isContent = false;
+    while (at < end && !(isContent && at > problem)) {
+      isContent = false;
+      const byte = load<u8>(at) as u32;
+      if (rightsSpace) {
+        const separator = separatorLength(at, end, byte);
+        if (separator > 0) {
+          if (byte != lineFeed) replacedSeparator = true;
+          at += separator;
+          to = contentEnd;
+          if (contentEnd == begin) continue;
+          lineFeeds = min(lineFeeds + 1, maxLineFeeds);
+          for (let i = 0; i < lineFeeds; i++) store<u8>(to++, lineFeed as u8);
+          continue;
         }
-        at += clear;
-        to += clear;
-        if (special == 0) continue;
       }
-    }
-    const byte = load<u8>(at) as u32;
-    if (byte > 0x20 && byte < 0x7f) {
+      if (takesControls) {
+        const invisible = invisibleLength(at, end, byte);
+        if (invisible > 0) {
+          removedControls++;
+          at += invisible;
+          continue;
+        }
+      }
       store<u8>(to++, byte as u8);
       at++;
-      contentEnd = to;
-      lineFeeds = 0;
-      continue;
-    }
-    if (whitespace) {
-      const separator = separatorLength(at, end, byte);
-      if (separator > 0) {
-        at += separator;
-        // Before the first line with content there is nothing to keep.
-        to = contentEnd;
-        if (contentEnd == begin) continue;
-        lineFeeds = min(lineFeeds + 1, maxLineFeeds);
-        for (let i = 0; i < lineFeeds; i++) store<u8>(to++, lineFeed as u8);
-        continue;
+      if (byte != 0x20 && byte != 0x09) {
+        contentEnd = to;
+        lineFeeds = 0;
+        isContent = true;
       }
     }
-    if (controls) {
-      const invisible = invisibleLength(at, end, byte);
-      if (invisible > 0) {
-        removedControls++;
-        at += invisible;
-        continue;
-      }
-    }
-    store<u8>(to++, byte as u8);
-    at++;
-    if (byte != 0x20 && byte != 0x09) {
-      contentEnd = to;
-      lineFeeds = 0;
-    }
+    if (at >= end) return rightsSpace ? contentEnd : to;
   }
-  return whitespace ? contentEnd : to;
 }
 
-/** All ones for bytes that are a line end, a control character (but tab), DEL, or the leads C2, E2 and EF. */
-// @ts-ignore: decorator
-@inline
-function needsLook(block: v128): v128 {
-  const low = v128.andnot(i8x16.lt_u(block, i8x16.splat(0x20)), i8x16.eq(block, i8x16.splat(0x09)));
-  const other = v128.or(i8x16.eq(block, i8x16.splat(0x7f)), i8x16.eq(block, i8x16.splat(0xc2 as i8)));
-  const leads = v128.or(i8x16.eq(block, i8x16.splat(0xe2 as i8)), i8x16.eq(block, i8x16.splat(0xef as i8)));
-  return v128.or(low, v128.or(other, leads));
+/** The first place from `at` on that may have to change, but for white space at the text's end; `end` when none has. */
+function findProblem(at: usize, end: usize): usize {
+  if (!takesControls && !rightsSpace) return end;
+  /** Line feeds among the three bytes before the block, and whether the last of them is a blank. */
+  let feedsBefore: u64 = 0;
+  let blankBefore: u64 = 0;
+  for (let p = at; p < end; p += 64) {
+    const a = v128.load(p);
+    const b = v128.load(p, 16);
+    const c = v128.load(p, 32);
+    const d = v128.load(p, 48);
+    let problems = bits(controlBytes(a), controlBytes(b), controlBytes(c), controlBytes(d));
+    if (v128.any_true(v128.and(v128.or(v128.or(a, b), v128.or(c, d)), i8x16.splat(0x80 as i8)))) {
+      problems |= bits(leadBytes(a, p), leadBytes(b, p + 16), leadBytes(c, p + 32), leadBytes(d, p + 48));
+    }
+    if (rightsSpace) {
+      const feeds = bits(feedBytes(a), feedBytes(b), feedBytes(c), feedBytes(d));
+      const blanks = bits(blankBytes(a), blankBytes(b), blankBytes(c), blankBytes(d));
+      problems |= feeds & ((blanks << 1) | blankBefore);
+      const second = feeds & ((feeds << 1) | (feedsBefore >> 63));
+      if (second != 0) problems |= second & ((feeds << 2) | (feedsBefore >> 62)) & ((feeds << 3) | (feedsBefore >> 61));
+      feedsBefore = feeds;
+      blankBefore = blanks >> 63;
+    }
+    // What follows the text is not of it.
+    if (end - p < 64) problems &= ((1 as u64) << ((end - p) as u64)) - 1;
+    if (problems != 0) return p + (ctz(problems) as usize);
+  }
+  return end;
 }
 
-/** All ones for bytes that are neither blank nor tab. */
 // @ts-ignore: decorator
 @inline
-function isContent(block: v128): v128 {
-  return v128.not(v128.or(i8x16.eq(block, i8x16.splat(0x20)), i8x16.eq(block, i8x16.splat(0x09))));
+function bits(a: v128, b: v128, c: v128, d: v128): u64 {
+  const low = (i8x16.bitmask(a) as u32) | ((i8x16.bitmask(b) as u32) << 16);
+  const high = (i8x16.bitmask(c) as u32) | ((i8x16.bitmask(d) as u32) << 16);
+  return (low as u64) | ((high as u64) << 32);
+}
+
+/** All ones for control characters but tab and line feed, and DEL. */
+// @ts-ignore: decorator
+@inline
+function controlBytes(block: v128): v128 {
+  const kept = v128.or(i8x16.eq(block, i8x16.splat(0x09)), i8x16.eq(block, i8x16.splat(0x0a)));
+  return v128.or(v128.andnot(i8x16.lt_u(block, i8x16.splat(0x20)), kept), i8x16.eq(block, i8x16.splat(0x7f)));
+}
+
+// @ts-ignore: decorator
+@inline
+function feedBytes(block: v128): v128 {
+  return i8x16.eq(block, i8x16.splat(0x0a));
+}
+
+// @ts-ignore: decorator
+@inline
+function blankBytes(block: v128): v128 {
+  return v128.or(i8x16.eq(block, i8x16.splat(0x20)), i8x16.eq(block, i8x16.splat(0x09)));
+}
+
+/** All ones for lead bytes behind which separators and invisible characters hide: C2 [80-9F, AD], E2 80, EF BB BF. */
+// @ts-ignore: decorator
+@inline
+function leadBytes(block: v128, p: usize): v128 {
+  const second = v128.load(p, 1);
+  const third = v128.load(p, 2);
+  const latin = v128.and(
+    i8x16.eq(block, i8x16.splat(0xc2 as i8)),
+    v128.or(i8x16.lt_u(second, i8x16.splat(0xa0 as i8)), i8x16.eq(second, i8x16.splat(0xad as i8))),
+  );
+  const space = v128.and(i8x16.eq(block, i8x16.splat(0xe2 as i8)), i8x16.eq(second, i8x16.splat(0x80 as i8)));
+  const separators = v128.or(
+    i8x16.eq(third, i8x16.splat(0x8b as i8)),
+    v128.or(i8x16.eq(third, i8x16.splat(0xa8 as i8)), i8x16.eq(third, i8x16.splat(0xa9 as i8))),
+  );
+  const mark = v128.and(i8x16.eq(block, i8x16.splat(0xef as i8)), i8x16.eq(second, i8x16.splat(0xbb as i8)));
+  return v128.or(latin, v128.or(v128.and(space, separators), mark));
+}
+
+// @ts-ignore: decorator
+@inline
+function isSpace(byte: u32): bool {
+  return byte == 0x20 || byte == 0x0a || byte == 0x09;
 }
 
 /** Bytes of a line separator: LF, CR LF, CR, VT, FF, NEL, U+2028, U+2029; else 0. */
@@ -151,12 +224,54 @@ function invisibleLength(at: usize, end: usize, byte: u32): usize {
   return byte == 0xef && load<u8>(at, 1) == 0xbb && load<u8>(at, 2) == 0xbf ? 3 : 0;
 }
 
-/** Is there a byte from CC on? Below it nothing composes with anything: U+0300 begins with CC. */
-function holdsHigh(start: usize, end: usize): bool {
-  let at = start;
-  for (; at + 16 <= end; at += 16) {
-    if (v128.any_true(i8x16.ge_u(v128.load(at), i8x16.splat(0xcc as i8)))) return true;
+/** What the bytes from C3 on tell of a text: may it not be in NFC, may it hold mojibake? */
+function noteOf(start: usize, end: usize): u32 {
+  let note: u32 = 0;
+  for (let p = start; p < end; p += 16) {
+    const block = v128.load(p);
+    let leads = i8x16.bitmask(i8x16.ge_u(block, i8x16.splat(0xc3 as i8))) as u32;
+    if (end - p < 16) leads &= (1 << ((end - p) as u32)) - 1;
+    if (leads == 0) continue;
+    const small = i8x16.bitmask(i8x16.eq(block, i8x16.splat(0xc3 as i8))) as u32;
+    if ((note & noteMojibake) == 0) {
+      for (let left = leads & small; left != 0; left &= left - 1) {
+        if (mayBeMojibake(p + (ctz(left) as usize), end)) note |= noteMojibake;
+      }
+    }
+    if ((note & noteMayCompose) == 0) {
+      for (let left = leads & ~small; left != 0; left &= left - 1) {
+        if (mayCompose(p + (ctz(left) as usize), end)) note |= noteMayCompose;
+      }
+    }
   }
-  for (; at < end; at++) if (load<u8>(at) >= 0xcc) return true;
-  return false;
+  return note;
+}
+
+/** C3 with a letter from Â to ô, then what Windows-1252 makes of a byte from 0x80 on. */
+// @ts-ignore: decorator
+@inline
+function mayBeMojibake(at: usize, end: usize): bool {
+  if (at + 2 >= end) return false;
+  const second = load<u8>(at, 1) as u32;
+  if (second < 0x82 || second > 0xb4) return false;
+  const third = load<u8>(at, 2) as u32;
+  return third == 0xc2 || third == 0xc5 || third == 0xc6 || third == 0xcb || third == 0xe2;
+}
+
+/** Does a character begin here that canonical composition may change, move or join with another? */
+// @ts-ignore: decorator
+@inline
+function mayCompose(at: usize, end: usize): bool {
+  const lead = load<u8>(at) as u32;
+  if (at + 1 >= end) return false;
+  const second = load<u8>(at, 1) as u32;
+  if ((second & 0xc0) != 0x80) return false;
+  const mask = load<u64>(canonicalMasks + (((lead - 0xc0) as usize) << 3));
+  if (((mask >> ((second & 63) as u64)) & 1) == 0) return false;
+  if (lead != 0xe2 && lead != 0xe3 && lead != 0xef) return true;
+  const third: u32 = at + 2 < end ? (load<u8>(at, 2) as u32) : 0;
+  // Of frequent blocks (dashes and quotes, emoji's variation selectors, CJK punctuation, hiragana) only few characters.
+  if (lead == 0xe2) return second != 0x80 || third == 0x80 || third == 0x81;
+  if (lead == 0xef) return second != 0xb8 || (third >= 0xa0 && third <= 0xaf);
+  return second == 0x80 ? third >= 0xaa && third <= 0xaf : third == 0x99 || third == 0x9a;
 }

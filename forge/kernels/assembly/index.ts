@@ -1,7 +1,7 @@
 /** What the host may call. One module holds all text kernels; `memory.ts` says how to add one. */
 export { allocate, allocatePersistent, resetArena } from "./memory";
 export { findCandidates } from "./candidates";
-export { cleanedControls, cleanTexts } from "./clean-text";
+export { cleanTexts } from "./clean-text";
 export { countCodePoints, findInvalidUtf8, repairUtf8, replacementCount } from "./utf8";
 export { countLineFeeds, hashLines, hashTexts } from "./hash";
 export { normalizeTexts, setUnicodeTables } from "./normal-form";

@@ -1,0 +1,58 @@
+/**
+ * Which characters canonical composition (NFC) may change, move or join with others, by the first two bytes of their
+ * UTF-8: those that have a combining class or are not `NFC_Quick_Check=Yes`, and some of their neighbours.
+ *
+ * A text without them is in NFC. Unicode promises that no assigned character comes to be one of them.
+ */
+
+/** For each lead byte from C0 on 64 bits: one for each second byte. */
+export const canonicalMasks: usize = memory.data(64 * 8);
+
+function set(lead: usize, first: u64, last: u64): void {
+  const at = canonicalMasks + ((lead - 0xc0) << 3);
+  let mask = load<u64>(at);
+  for (let second = first; second <= last; second++) mask |= (1 as u64) << (second & 63);
+  store<u64>(at, mask);
+}
+
+// Combining marks, and Greek signs that are others.
+set(0xcc, 0x80, 0xbf);
+set(0xcd, 0x80, 0xbf);
+set(0xce, 0x87, 0x87);
+// Cyrillic, Hebrew and Arabic marks.
+set(0xd2, 0x83, 0x87);
+set(0xd6, 0x91, 0xbf);
+set(0xd7, 0x80, 0x87);
+set(0xd8, 0x90, 0x9a);
+set(0xd9, 0x8b, 0x9f);
+set(0xd9, 0xb0, 0xb0);
+set(0xdb, 0x96, 0xad);
+// Syriac to Samaritan, scripts of India and beyond, Hangul in parts.
+set(0xdc, 0x80, 0xbf);
+set(0xdd, 0x80, 0xbf);
+set(0xde, 0x80, 0xbf);
+set(0xdf, 0x80, 0xbf);
+set(0xe0, 0x80, 0xbf);
+set(0xe1, 0x80, 0xb9);
+// Greek with accents.
+set(0xe1, 0xbd, 0xbf);
+// General punctuation, marks for symbols, letterlike symbols, angle brackets, Coptic, Tifinagh, Cyrillic.
+set(0xe2, 0x80, 0x80);
+set(0xe2, 0x83, 0x84);
+set(0xe2, 0x8c, 0x8c);
+set(0xe2, 0xab, 0xab);
+set(0xe2, 0xb3, 0xb3);
+set(0xe2, 0xb5, 0xb5);
+set(0xe2, 0xb7, 0xb7);
+// CJK punctuation, hiragana.
+set(0xe3, 0x80, 0x80);
+set(0xe3, 0x82, 0x82);
+set(0xea, 0x99, 0x9b);
+set(0xea, 0xa0, 0xaf);
+// Compatibility forms, half marks.
+set(0xef, 0xa4, 0xad);
+set(0xef, 0xb8, 0xb8);
+// Scripts of the first plane, music; compatibility ideographs; planes of which nothing is known.
+set(0xf0, 0x80, 0x9e);
+set(0xf0, 0xaf, 0xaf);
+for (let lead: usize = 0xf1; lead <= 0xff; lead++) set(lead, 0x80, 0xbf);
