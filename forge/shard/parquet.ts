@@ -7,6 +7,7 @@
 import { constants, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { FileMetaData } from "hyparquet";
 import { batchPassed, createAtomicFile, DataError, wrapFileError, type FileDigest } from "../base/index.ts";
+import { columnValues } from "./parquet-values.ts";
 
 /** Storage of a column. `string` is UTF-8, `int64` takes bigint, `timestamp` takes Date (milliseconds). */
 export type ParquetType = "string" | "int32" | "int64" | "float" | "double" | "boolean" | "timestamp" | "json";
@@ -131,20 +132,21 @@ async function createRowGroups(
     bytes.index = 0;
   };
 
-  let data: ParquetValue[][] = columns.map(() => []);
+  const data = columns.map(({ type }) => columnValues(type));
   let pending = 0;
   let count = 0;
   const flush = async (): Promise<void> => {
     signal?.throwIfAborted();
-    if (data[0]?.length === 0) return;
+    const rows = data[0]?.length ?? 0;
+    if (rows === 0) return;
     const columnData = columns.map(({ name, long = false, plain = long }, i) => ({
       name,
-      data: data[i] as ParquetValue[],
+      // It takes typed arrays, too.
+      data: data[i]?.take() as ParquetValue[],
       ...(plain && { encoding: "PLAIN" as const }),
       ...(long && { statistics: false }),
     }));
-    await writer.write({ columnData, rowGroupSize: columnData[0]?.data.length ?? 1 });
-    data = columns.map(() => []);
+    await writer.write({ columnData, rowGroupSize: rows });
     batchPassed(pending);
     pending = 0;
     await drain();
@@ -163,7 +165,7 @@ async function createRowGroups(
             column: column.name,
           });
         }
-        (data[i] as ParquetValue[]).push(value);
+        data[i]?.push(value);
         pending += typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
       }
       count++;
