@@ -16,6 +16,8 @@ export interface ByteSource {
   readonly uri: string;
   /** Bytes, as compressed as they lie there; infinite while a server does not tell and the end was not reached. */
   readonly size: number;
+  /** When a file on this machine was last changed, in milliseconds since 1970. */
+  readonly modified?: number;
   /** Bytes `[start, end)` in chunks of about 1 MB; the chunks are the caller's. */
   read(start?: number, end?: number): AsyncIterable<Uint8Array>;
 }
@@ -35,14 +37,16 @@ const chunkBytes = 1 << 20;
 
 async function openLocal(path: string, uri: string): Promise<ByteSource> {
   let size: number;
+  let modified: number;
   try {
-    size = (await stat(path)).size;
+    ({ size, mtimeMs: modified } = await stat(path));
   } catch (error) {
     throw wrapFileError(error, path);
   }
   return {
     uri,
     size,
+    modified,
     async *read(start = 0, end = size) {
       try {
         // Opening a stream costs more than reading a small file at once.

@@ -36,7 +36,8 @@ export interface InputFile {
   readonly compression: Compression;
   readonly bytes: number;
   /**
-   * What changes with the content: its SHA-256 (hex) where it is known, else what the server vouches for (`etag "…"`).
+   * What changes with the content: its SHA-256 (hex), of a large file that of its size, time and samples (`sampled-…`), and
+   * of one far away what the server vouches for (`etag "…"`).
    * Part of the keys of all tasks that read the file.
    */
   readonly fingerprint: string;

@@ -1,7 +1,8 @@
-import { readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { open, readdir, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { planSources } from "../../forge/read/index.ts";
+import { localSources, planSources, type OpenSource } from "../../forge/read/index.ts";
 import { configOf, folderOf, readAll, type Sources } from "./support.ts";
 
 async function plan(root: string, sources: Sources, read = {}) {
@@ -177,6 +178,60 @@ describe("the preset node-modules-documentation", () => {
       "a/README.md",
       "a/index.d.ts",
     ]);
+  });
+});
+
+describe("the fingerprint of a local file", () => {
+  const fingerprint = async (root: string, openSource = localSources(root)): Promise<string | undefined> => {
+    const config = configOf([{ name: "s", path: "*.txt" }]);
+    const { files } = await planSources(config.sources, { root, read: config.read, openSource });
+    return files[0]?.fingerprint;
+  };
+
+  it("is its SHA-256, whenever it was written", async () => {
+    await using folder = await folderOf({ "a.txt": "abc" });
+    const expected = createHash("sha256").update("abc").digest("hex");
+    expect(await fingerprint(folder.path)).toBe(expected);
+    await utimes(join(folder.path, "a.txt"), 1, 1);
+    expect(await fingerprint(folder.path)).toBe(expected);
+  });
+
+  it("of a large one takes a look at a small part of it, and changes with its size, its time and what was looked at", async () => {
+    await using folder = await folderOf({ "a.txt": "first" });
+    const path = join(folder.path, "a.txt");
+    const size = 64 * 2 ** 20 + 1;
+    const put = async (at: number, text: string, seconds = 1): Promise<void> => {
+      await using file = await open(path, "r+");
+      await file.write(text, at);
+      await file.utimes(seconds, seconds);
+    };
+    await truncate(path, size);
+    await put(0, "x");
+    let read = 0;
+    const counted: OpenSource = async (file) => {
+      const source = await localSources(folder.path)(file);
+      const count = async function* (start?: number, end?: number) {
+        for await (const chunk of source.read(start, end)) {
+          read += chunk.length;
+          yield chunk;
+        }
+      };
+      return { ...source, read: count };
+    };
+    const first = await fingerprint(folder.path, counted);
+    expect(first).toMatch(/^sampled-[0-9a-f]{64}$/);
+    expect(read).toBeLessThanOrEqual(2 ** 22);
+    expect(await fingerprint(folder.path)).toBe(first);
+    const seen = [first];
+    await put(100_000, "y", 2);
+    seen.push(await fingerprint(folder.path));
+    await put(0, "z", 2);
+    seen.push(await fingerprint(folder.path));
+    await put(size - 1, "z", 2);
+    seen.push(await fingerprint(folder.path));
+    await put(size, "z", 2);
+    seen.push(await fingerprint(folder.path));
+    expect(new Set(seen).size).toBe(5);
   });
 });
 
