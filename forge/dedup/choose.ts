@@ -1,17 +1,8 @@
 /**
- * Who stays: documents are walked in keep order, and one is removed if and only if it has a verified pair with a
- * document that is kept, which it names with their Jaccard. So chains (A like B, B like C, A unlike C) lose only B.
+ * Who stays, written for each document: it is kept, or it names a kept one and why (walk.ts). Chains (A like B, B like C,
+ * A unlike C) lose only B.
  */
-import {
-  formatId,
-  growingUint32,
-  idBytes,
-  mergeRuns,
-  openColumns,
-  sortRows,
-  writeColumns,
-  type ColumnFile,
-} from "../base/index.ts";
+import { formatId, idBytes, openColumns, sortRows, writeColumns, type ColumnFile } from "../base/index.ts";
 import { documentKind, survivorKind } from "./exact.ts";
 import { candidateKind } from "./near.ts";
 import {
@@ -23,8 +14,8 @@ import {
   type DedupTask,
   type DedupTaskResult,
 } from "./types.ts";
-import { inputPath, mergeOptions, outputPath } from "./work.ts";
-import { verifiedKind } from "./verify.ts";
+import { removeCopies } from "./walk.ts";
+import { inputPath, outputPath } from "./work.ts";
 
 export const fateKind = "dedup-fates-1";
 export const decisionKind = "dedup-decisions-3";
@@ -39,19 +30,19 @@ export const decisionKind = "dedup-decisions-3";
 export async function choose(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   const { partitions, config, signal } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
-  const existing = (await documents.u32("existing")).at(-1) ?? 0;
   const clusterSize = (await documents.u32("copies")).map((copies) => copies + 1);
   const total = clusterSize.length;
   const survivors = partitions.map((_, i) => inputPath(task, 1 + i, context));
   const rest = task.inputs
     .slice(1 + partitions.length)
     .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
-  const removed = await removeNear(config.near ? rest.slice(1) : [], total, existing, context);
+  const removed = await removeCopies(documents, config.near ? rest.slice(1) : [], context);
   for (const [index, document] of removed.documents.entries()) {
     const partner = removed.partners[index] as number;
     clusterSize[partner] = (clusterSize[partner] as number) + (clusterSize[document] as number);
   }
-  const near = removed.documents.length;
+  const url = removed.jaccard.reduce((sum, jaccard) => sum + (Number.isNaN(jaccard) ? 1 : 0), 0);
+  const near = removed.documents.length - url;
   const unresolved = config.near ? await countUnresolved(rest[0] as string, total, removed.slotOf) : 0;
   const outputs: DedupTaskResult["outputs"][number][] = [];
   for (const [index, path] of survivors.entries()) {
@@ -80,59 +71,7 @@ export async function choose(task: DedupTask, context: DedupContext): Promise<De
       await writeColumns(outputPath(task, index, context), fateKind, { keptBy, jaccard, clusterSize: sizes }),
     );
   }
-  return { outputs, counts: { survivors: total, kept: total - near, near, unresolved } };
-}
-
-interface RemovedDocuments {
-  /** For each document its index in the lists below; `noDocument` when it is kept. */
-  readonly slotOf: Uint32Array;
-  /** Ascending. */
-  readonly documents: Uint32Array;
-  readonly partners: Uint32Array;
-  readonly jaccard: Float64Array;
-}
-
-async function removeNear(
-  verified: readonly string[],
-  total: number,
-  existing: number,
-  context: DedupContext,
-): Promise<RemovedDocuments> {
-  const slotOf = new Uint32Array(total).fill(noDocument);
-  const documents = growingUint32();
-  const partners = growingUint32();
-  const words = growingUint32();
-  const float = new Float64Array(1);
-  const halves = new Uint32Array(float.buffer);
-  let jaccardBest = 0;
-  // By the later document, so that every earlier one is decided when it is asked.
-  for await (const { columns, order } of mergeRuns(verified, verifiedKind, "pairs", mergeOptions(context))) {
-    const [later, earlier, low, high] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
-    for (const at of order) {
-      const document = later[at] as number;
-      const partner = earlier[at] as number;
-      if (document < existing || slotOf[partner] !== noDocument) continue;
-      halves[0] = low[at] as number;
-      halves[1] = high[at] as number;
-      const jaccard = float[0] as number;
-      const slot = slotOf[document] as number;
-      if (slot === noDocument) {
-        slotOf[document] = documents.length;
-        documents.push(document);
-        partners.push(partner);
-        words.push(halves[0]);
-        words.push(halves[1]);
-        jaccardBest = jaccard;
-      } else if (jaccard > jaccardBest) {
-        // Its pairs follow one another, so it is the last one.
-        partners.finish()[slot] = partner;
-        words.finish().set(halves, 2 * slot);
-        jaccardBest = jaccard;
-      }
-    }
-  }
-  const jaccard = new Float64Array(words.finish().slice().buffer);
-  return { slotOf, documents: documents.finish(), partners: partners.finish(), jaccard };
+  return { outputs, counts: { survivors: total, kept: total - near - url, near, url, unresolved } };
 }
 
 /** The fate of each document of a partition, row by row: see `readDecisions`. */
@@ -152,13 +91,14 @@ export async function decide(task: DedupTask, context: DedupContext): Promise<De
     const kept = keptBy[row] as number;
     if (kept === noDocument) {
       jaccard[row] = Number.NaN;
+      reason[row] = reasonCode.kept;
       counts.kept++;
       continue;
     }
     const survivor = dense[row] === noDocument ? (partner[row] as number) : (dense[row] as number);
-    if (reason[row] === reasonCode.url) {
+    if (Number.isNaN(jaccard[row])) {
       // The same page at another time: how alike the texts are was not measured.
-      jaccard[row] = Number.NaN;
+      reason[row] = reasonCode.url;
     } else if (kept !== survivor) {
       // The text of a copy has the same n-grams as what it copies, so the same Jaccard holds.
       reason[row] = reasonCode.near;

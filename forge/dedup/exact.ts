@@ -1,9 +1,9 @@
 /**
- * Copies, found before anything is signed: equal URLs where asked for, then equal bytes, then equal normal forms.
+ * Copies, found before anything is signed: equal bytes, equal normal forms and, where asked for, equal URLs (copies.ts).
  *
  * Most duplicates of the web end here, and they would be hubs of the near matching later. What survives gets dense ids
  * in keep order, so that from here on "comes first in keep order" is "has the smaller number". Everything is sorted
- * outside memory (base/sorted-runs.ts); what stays in it are numbers, 17 bytes a document.
+ * outside memory (base/sorted-runs.ts); what stays in it are numbers, 25 bytes a document, 29 with URLs.
  */
 import {
   DataError,
@@ -16,12 +16,13 @@ import {
   type ColumnFile,
   type SortedBlock,
 } from "../base/index.ts";
-import { copyRelations, fingerprintKind, keyKind, type CopyRelation } from "./keys.ts";
+import { findCopies } from "./copies.ts";
+import { fingerprintKind, keyKind } from "./keys.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import { inputPath, mergeOptions, outputPath } from "./work.ts";
 
-export const survivorKind = "dedup-survivors-1";
-export const documentKind = "dedup-documents-2";
+export const survivorKind = "dedup-survivors-2";
+export const documentKind = "dedup-documents-3";
 
 /**
  * Resolves copies over all partitions and numbers the survivors in keep order.
@@ -31,7 +32,7 @@ export const documentKind = "dedup-documents-2";
  * @throws DataError `document-id-repeated` when two documents have the same id
  */
 export async function resolveExact(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const { partitions, signal, config } = context;
+  const { partitions, signal } = context;
   const idPaths = partitions.map((_, i) => inputPath(task, i, context));
   const keyPaths = partitions.map((_, i) => inputPath(task, partitions.length + i, context));
   const sizes = await Promise.all(idPaths.map(async (path) => await lengthOf(path)));
@@ -44,30 +45,28 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
 
   const rankOf = await rankDocuments(keyPaths, starts, total, context);
   const existing = sizes.reduce((sum, size, i) => sum + (partitions[i]?.existing === undefined ? 0 : size), 0);
-  // For each rank the rank that it copies (its own when kept), and why.
-  const original = Uint32Array.from({ length: total }, (_, rank) => rank);
-  const reason = new Uint8Array(total);
-  for (const relation of copyRelations(config)) {
-    await removeCopies(relation, { keyPaths, starts, rankOf, original, reason, existing }, context);
-  }
+  const { original, reason, twin } = await findCopies({ keyPaths, starts, rankOf, existing }, context);
+  const isWaiting = (rank: number): boolean => reason[rank] === reasonCode.url;
 
   const denseOf = new Uint32Array(total).fill(noDocument);
   let survivors = 0;
-  for (let rank = 0; rank < total; rank++) if (original[rank] === rank) denseOf[rank] = survivors++;
-  const counts = { documents: total, survivors, existing, url: 0, exact: 0, normalForm: 0 };
-  const copies = new Uint32Array(survivors);
   for (let rank = 0; rank < total; rank++) {
-    let kept = rank;
-    // A copy of a copy: the reason is the weaker of the two relations, for it must hold to the one that is kept.
-    while (original[kept] !== kept) {
-      reason[rank] = weaker(reason[rank] as number, reason[kept] as number);
-      kept = original[kept] as number;
+    if (original[rank] === rank || isWaiting(rank)) denseOf[rank] = survivors++;
+  }
+  const counts = { documents: total, survivors, existing, waiting: 0, exact: 0, normalForm: 0 };
+  const copies = new Uint32Array(survivors);
+  const waiting = { document: growingUint32(), first: growingUint32(), twin: growingUint32() };
+  for (let rank = 0; rank < total; rank++) {
+    const kept = denseOf[original[rank] as number] as number;
+    if (isWaiting(rank)) {
+      waiting.document.push(denseOf[rank] as number);
+      waiting.first.push(kept);
+      waiting.twin.push(denseOf[twin[rank] as number] as number);
+      counts.waiting++;
+    } else if (original[rank] !== rank) {
+      copies[kept] = (copies[kept] as number) + 1;
+      counts[reason[rank] === reasonCode.exact ? "exact" : "normalForm"]++;
     }
-    original[rank] = kept;
-    if (kept === rank) continue;
-    const dense = denseOf[kept] as number;
-    copies[dense] = (copies[dense] as number) + 1;
-    counts[copyReasons[reason[rank] as number] ?? "exact"]++;
   }
 
   const outputs = [
@@ -75,6 +74,9 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
       id: { type: "u8", length: survivors * idBytes, chunks: survivingIds(keyPaths, denseOf, context) },
       copies,
       existing: existingBounds(partitions, sizes),
+      waiting: waiting.document.finish(),
+      waitingFor: waiting.first.finish(),
+      waitingTwin: waiting.twin.finish(),
     }),
   ];
   for (const [index, start] of starts.entries()) {
@@ -86,25 +88,13 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
         dense: ranks.map((rank) => denseOf[rank] as number),
         reason: Uint8Array.from(ranks, (rank) => reason[rank] as number),
         partner: ranks.map((rank) =>
-          original[rank] === rank ? noDocument : (denseOf[original[rank] as number] as number),
+          denseOf[rank] === noDocument ? (denseOf[original[rank] as number] as number) : noDocument,
         ),
         id: await ids.u8("id"),
       }),
     );
   }
   return { outputs, counts };
-}
-
-const copyReasons: Readonly<Record<number, CopyRelation>> = {
-  [reasonCode.url]: "url",
-  [reasonCode.exact]: "exact",
-  [reasonCode.normalForm]: "normalForm",
-};
-
-/** Of two relations the one that holds between the ends of a chain of both: sharing a URL says least. */
-function weaker(a: number, b: number): number {
-  if (a === reasonCode.url || b === reasonCode.url) return reasonCode.url;
-  return Math.max(a, b);
 }
 
 async function lengthOf(path: string): Promise<number> {
@@ -142,49 +132,6 @@ async function rankDocuments(
     for (const at of order) rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] = rank++;
   }
   return rankOf;
-}
-
-interface Copies {
-  readonly keyPaths: readonly string[];
-  readonly starts: readonly number[];
-  readonly rankOf: Uint32Array;
-  readonly original: Uint32Array;
-  readonly reason: Uint8Array;
-  /** Ranks below it belong to an existing corpus: never removed. */
-  readonly existing: number;
-}
-
-/** Of all documents with one key that are left, the first in keep order stays. */
-async function removeCopies(relation: CopyRelation, all: Copies, context: DedupContext): Promise<void> {
-  const { keyPaths, starts, rankOf, original, reason, existing } = all;
-  // A group may go on in the next block.
-  let ranks = growingUint32();
-  let last: readonly number[] = [];
-  const close = (): void => {
-    if (ranks.length < 2) return;
-    const group = ranks.finish();
-    let first = group[0] as number;
-    for (const rank of group) if (rank < first) first = rank;
-    for (const rank of group) {
-      if (rank === first || rank < existing) continue;
-      original[rank] = first;
-      reason[rank] = reasonCode[relation];
-    }
-  };
-  for await (const { columns, file, order } of mergeRuns(keyPaths, keyKind, relation, mergeOptions(context))) {
-    const [w0, w1, w2, w3, rows] = columns as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
-    for (const at of order) {
-      const rank = rankOf[(starts[file[at] as number] as number) + (rows[at] as number)] as number;
-      if (original[rank] !== rank) continue;
-      if (last[0] !== w0[at] || last[1] !== w1[at] || last[2] !== w2[at] || last[3] !== w3[at]) {
-        close();
-        last = [w0[at] as number, w1[at] as number, w2[at] as number, w3[at] as number];
-        if (ranks.length > 0) ranks = ranks.length > 1024 ? growingUint32() : ranks.clear();
-      }
-      ranks.push(rank);
-    }
-  }
-  close();
 }
 
 /** Ids of the survivors in keep order, block by block. */

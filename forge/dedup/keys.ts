@@ -7,7 +7,7 @@ export const keyKind = "dedup-keys-1";
 /** A section for each band: key (two words), dense id. */
 export const signatureKind = "dedup-band-keys-2";
 
-/** Relations that make one document a copy of another, in the order in which they are resolved. */
+/** Relations that make one document a copy of another. */
 export type CopyRelation = "url" | "exact" | "normalForm";
 
 export function copyRelations(config: DedupConfig): readonly CopyRelation[] {

@@ -61,8 +61,8 @@ export const dedupConfigSchema = z
       .boolean()
       .default(false)
       .describe(
-        "First of all keep one document of each URL, normalised: scheme and host in lower case, no default port, no " +
-          "fragment, no slash at the end, no `utm_*` parameter, the others sorted.",
+        "Keep one document of each URL, whatever the texts, normalised: scheme and host in lower case, no default port, " +
+          "no fragment, no slash at the end, no `utm_*` parameter, the others sorted.",
       ),
     normalForm: z
       .boolean()

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { random } from "../../forge/base/index.ts";
 import { normalizeUrl } from "../../forge/dedup/url.ts";
 import { parseDate } from "../../forge/dedup/keep-order.ts";
 import { dedupConfigSchema, type DedupConfig } from "../../schemas/config/dedup.ts";
@@ -117,20 +119,110 @@ describe("equal URLs", () => {
     expect(kept(off.fates, names)).toEqual(names);
   });
 
-  test("whose kept document is itself a copy name the document that is kept in the end", async () => {
+  test("do not stand between a document and a page whose kept version is itself a copy: it has its own text", async () => {
+    const names = ["best", "copy", "near", "page", "other", "again", "shouted"];
     const { fates } = await runDedup(
       partitionsOf([
         [
           document("best", prose("a", 0, 80), { url: "https://example.org/1" }),
-          document("copy", prose("a", 0, 80).toUpperCase(), { url: "https://example.org/2", quality: 0 }),
+          // Removed as copies of the best; later versions of their pages are not like it.
+          document("copy", prose("a", 0, 80).toUpperCase(), { url: "https://example.org/2" }),
+          document("near", prose("a", 3, 75), { url: "https://example.org/3" }),
           document("page", prose("b", 0, 30), { url: "https://example.org/2" }),
+          document("other", prose("c", 0, 30), { url: "https://example.org/3" }),
+          // The next versions are of the same URL as those, or like the best, too.
+          document("again", prose("d", 0, 20), { url: "https://example.org/3" }),
+          document("shouted", prose("c", 0, 30).toUpperCase(), { url: "https://example.org/3" }),
+        ],
+      ]),
+      config({ url: true, bands: 64, rows: 2 }),
+      folder,
+    );
+    const winner = kept(fates, ["best", "copy"]);
+    expect(winner).toHaveLength(1);
+    const other = kept(fates, ["other", "shouted"]);
+    expect(other).toHaveLength(1);
+    expect(kept(fates, names).toSorted()).toEqual([...winner, "page", ...other].toSorted());
+    expect(fates.get(idOf("near"))).toMatchObject({ reason: "near-duplicate", partner: idOf(winner[0] ?? "") });
+    expect(fates.get(idOf("again"))).toMatchObject({ reason: "same-url", partner: idOf(other[0] ?? "") });
+    expect(fates.get(idOf(winner[0] ?? ""))?.clusterSize).toBe(3);
+    expect(fates.get(idOf(other[0] ?? ""))?.clusterSize).toBe(3);
+  });
+
+  test("of a removed version count for nothing, so a copy of its text elsewhere stays", async () => {
+    const { fates } = await runDedup(
+      partitionsOf([
+        [
+          document("first", prose("a", 0, 60), { url: "https://example.org/1" }),
+          document("second", prose("b", 0, 40), { url: "https://example.org/1", sourceRank: 0 }),
+          document("mirror", prose("b", 0, 40), { url: "https://example.org/2" }),
         ],
       ]),
       config({ url: true }),
       folder,
     );
-    const [winner] = kept(fates, ["best", "copy"]);
-    expect(fates.get(idOf("page"))).toMatchObject({ reason: "same-url", partner: idOf(winner ?? "") });
-    expect(fates.get(idOf(winner ?? ""))?.clusterSize).toBe(3);
+    expect(kept(fates, ["first", "second", "mirror"])).toEqual(["first", "mirror"]);
+    // The stronger evidence is what is named.
+    expect(fates.get(idOf("second"))).toMatchObject({ reason: "exact-duplicate", partner: idOf("mirror"), jaccard: 1 });
   });
+
+  test(
+    "leave no removal without a kept partner of which its reason is true, and no two kept documents of a URL or text",
+    { timeout: 240_000 },
+    async () => {
+      let run = 0;
+      const spec = fc.record({
+        family: fc.nat(2),
+        start: fc.nat(8),
+        length: fc.oneof(fc.constantFrom(3, 40), fc.integer({ min: 0, max: 60 })),
+        loud: fc.boolean(),
+        url: fc.option(fc.nat(4)),
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(spec, { minLength: 1, maxLength: 24 }),
+          fc.integer({ min: 1, max: 4 }),
+          fc.nat(1000),
+          async (specs, parts, seed) => {
+            const documents = specs.map(({ family, start, length, loud, url }, i) => {
+              const text = prose("abc"[family] ?? "", start, length);
+              return document(`p${i}`, loud ? text.toUpperCase() : text, {
+                ...(url !== null && { url: `https://example.org/${url}` }),
+              });
+            });
+            const settings = config({ url: true, bands: 16, rows: 2 });
+            const { fates, counts } = await runDedup(partitionsOf([documents]), settings, join(folder, `${run++}`));
+            const shuffled = random(seed).shuffle([...documents]);
+            const spread = Array.from({ length: parts }, (_, part) => shuffled.filter((_, i) => i % parts === part));
+            const other = await runDedup(partitionsOf(spread), settings, join(folder, `${run++}`), { shuffle: seed });
+            expect(new Map([...other.fates].sort())).toEqual(new Map([...fates].sort()));
+            const byId = new Map(documents.map((one) => [one.id, one]));
+            const isKept = (id: string): boolean => fates.get(id)?.reason === undefined;
+            const holds = {
+              "same-url": (a: TestDocument, b: TestDocument) => a.url !== undefined && a.url === b.url,
+              "exact-duplicate": (a: TestDocument, b: TestDocument) => a.text === b.text,
+              "same-normal-form": (a: TestDocument, b: TestDocument) => a.text.toLowerCase() === b.text.toLowerCase(),
+              "near-duplicate": (a: TestDocument, b: TestDocument) => trueJaccard(a.text, b.text) >= 0.8,
+            };
+            for (const [id, { reason, partner = "" }] of fates) {
+              if (reason === undefined) continue;
+              expect(isKept(partner), "the partner is kept").toBe(true);
+              expect(holds[reason](byId.get(id) as TestDocument, byId.get(partner) as TestDocument), reason).toBe(true);
+            }
+            const left = documents.filter(({ id }) => isKept(id));
+            const distinct = (values: readonly (string | undefined)[]): boolean => {
+              const there = values.filter((value) => value !== undefined && value !== "");
+              return new Set(there).size === there.length;
+            };
+            expect(distinct(left.map(({ url }) => url)), "one document of each URL").toBe(true);
+            expect(distinct(left.map(({ text }) => text.toLowerCase())), "one document of each text").toBe(true);
+            expect([...fates.values()].reduce((sum, { clusterSize }) => sum + clusterSize, 0)).toBe(documents.length);
+            const names = ["kept", "url", "exact", "normalForm", "near"];
+            expect(names.reduce((sum, name) => sum + (counts[`decide.${name}`] ?? 0), 0)).toBe(documents.length);
+          },
+        ),
+        { numRuns: 25 },
+      );
+    },
+  );
 });
