@@ -30,6 +30,8 @@ export const estimateBasis = {
   expansion: { none: 1, gzip: 5, zstd: 5, parquet: 2.5 },
   /** Bytes on the disk for a byte of text: 1.4 (quickstart), 1.8 there, up to 3 where all is kept in long texts. */
   diskPerText: 3,
+  /** Bytes of text for a byte of a compressed piece. */
+  textPerPiece: 3,
   /** Bytes of text a second and worker: by processor time (9.4 s), and beside three other programs on each core. */
   textBytesPerSecond: { fast: 10e6, slow: 2.5e6 },
   /** Seconds that starting threads and the small stages take anyway. */
@@ -40,7 +42,7 @@ export const estimateBasis = {
 export function estimateBuild(plan: Plan, config: CorpusConfig, workers: number): BuildEstimate {
   const tasksOf = (name: string): Plan["stages"][number]["tasks"] =>
     plan.stages.find((stage) => stage.name === name)?.tasks ?? [];
-  const { expansion, diskPerText, textBytesPerSecond, leastSeconds } = estimateBasis;
+  const { expansion, diskPerText, textPerPiece, textBytesPerSecond, leastSeconds } = estimateBasis;
   const ingest = tasksOf("ingest");
   let textBytes = 0;
   for (const task of ingest) {
@@ -62,11 +64,12 @@ export function estimateBuild(plan: Plan, config: CorpusConfig, workers: number)
   const copiedBytes = copies.reduce((sum, task) => sum + task.inputBytes, 0);
   const cut = tasksOf(splitStageName).filter((task) => !isCopy(task));
   const cutText = cut.reduce((sum, task) => sum + task.inputBytes, 0) * expansion.gzip;
+  const pieceBytes = config.read.compressPieces ? cutText / textPerPiece : cutText;
   const seconds = (rate: number): number => leastSeconds + textBytes / (rate * Math.max(1, workers));
   return {
     inputBytes: ingest.reduce((sum, task) => sum + task.inputBytes, 0),
     textBytes: Math.round(textBytes),
-    diskBytes: Math.round(textBytes * diskPerText) + copiedBytes,
+    diskBytes: Math.round(textBytes * diskPerText + pieceBytes) + copiedBytes,
     seconds: { least: seconds(textBytesPerSecond.fast), most: seconds(textBytesPerSecond.slow) },
     cut: { files: cut.length, pieces: Math.max(cut.length, Math.ceil(cutText / config.read.pieceBytes)) },
     copied: { files: copies.length, bytes: copiedBytes },

@@ -82,7 +82,7 @@ export function partitionFiles(partition: number): PartitionFiles {
 
 /** A piece of a file that was cut; `name` stands for the file. */
 export function piecePath(name: string, index: number): string {
-  return `.work/pieces/${name}-${numbered(index)}.zst`;
+  return `.work/pieces/${name}-${numbered(index)}`;
 }
 
 /** A copy of a file that cannot be read where it is. */

@@ -11,21 +11,22 @@ import { makeStage } from "./plan-stage.ts";
 import type { SplitInput, SplitResult } from "./tasks/split.ts";
 
 export const splitStageName = "split";
-const splitVersion = 2;
+const splitVersion = 3;
 
 /** One task for each file that must be cut or copied; undefined when there is none. */
 export function planPieces(config: CorpusConfig, inputs: CorpusInputs): Stage | undefined {
-  const { pieceBytes, splitBytes } = config.read;
+  const { pieceBytes, compressPieces, splitBytes } = config.read;
+  const pieces = { pieceBytes, compression: compressPieces ? "zstd" : "none" } as const;
   const drafts = inputs.uncut.map((one) => {
     const { uri, format, compression, bytes, fingerprint, remote } = one;
     const source = config.sources.find(({ name }) => name === one.source);
     const copy = isCopied(one, config) &&
       source !== undefined && { copy: { source: { fields: source.fields }, read: { splitBytes } } };
     const file = { uri, format, compression, fingerprint };
-    const matters = { file, ...(copy || { pieceBytes }) };
+    const matters = { file, ...(copy || pieces) };
     const input: SplitInput = {
       file: { ...file, ...(remote && { remote }) },
-      pieceBytes,
+      ...pieces,
       ...copy,
       root: inputs.root,
       remote: config.remote,

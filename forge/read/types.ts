@@ -71,6 +71,7 @@ export interface Piece {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
+  readonly compression: "none" | "zstd";
   /** Where it begins in the decompressed file: ids and places are those of the file. */
   readonly position: number;
   /** The file breaks off behind this piece, its last. */

@@ -134,6 +134,13 @@ export const readConfigSchema = z.strictObject({
       "A compressed JSONL file that cannot be read in parts (gzip, or zstd in one frame) and takes more than a quarter " +
         "of this on the disk is first cut into pieces of so many bytes of text, so that all workers share it.",
     ),
+  compressPieces: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Compress such pieces: they take a third of the disk, for 5 ms more processor time per MB of text. " +
+        "Uncompressed ones take as much as the text until the run ends.",
+    ),
   batchBytes: z
     .int()
     .min(1024)

@@ -37,7 +37,8 @@ describe("the estimate of a build", () => {
 
   it("tells of compressed files that are cut into pieces first", async () => {
     const cut = config("packed", { read: { pieceBytes: 16_384, splitBytes: 16_384 } });
-    const { cut: told } = estimateBuild(await planBuild(cut), cut, 1);
+    const { cut: told, diskBytes, textBytes } = estimateBuild(await planBuild(cut), cut, 1);
+    expect(diskBytes).toBe(4 * textBytes);
     expect(told.files).toBe(1);
     expect(told.pieces).toBeGreaterThan(1);
   });

@@ -74,6 +74,14 @@ describe("a corpus of large compressed files", () => {
     expect((await readdir(join(work, "whole", "documents"))).length).toBeGreaterThan(6);
   });
 
+  it("gives the same documents and tokens with compressed pieces", async () => {
+    const out = join(work, "compressed");
+    await build(configOf({ pieceBytes: 10_000, compressPieces: true }), out);
+    const data = (all: Record<string, string>): unknown =>
+      Object.entries(all).filter(([path]) => /^(documents|rejects|tokens|quarantine)/.test(path));
+    expect(data(await snapshot(out))).toEqual(data(first));
+  });
+
   it("gives the same bytes with worker threads", { timeout: 60_000 }, async () => {
     await build(configOf(), join(work, "threads"), { workers: 3 });
     expect(await snapshot(join(work, "threads"))).toEqual(first);

@@ -88,7 +88,7 @@ async function cutAndRead(root: string, config: CorpusConfig): Promise<CutAndRea
   for (const file of plan.uncut) {
     const source = await localSources(root)(file);
     const createPiece = async (index: number) => {
-      const name = `pieces/${index}.zst`;
+      const name = `pieces/${index}`;
       const chunks: Uint8Array[] = [];
       return {
         name,
@@ -102,7 +102,9 @@ async function cutAndRead(root: string, config: CorpusConfig): Promise<CutAndRea
         [Symbol.asyncDispose]: async () => undefined,
       };
     };
-    pieces.set(file.uri, await cutFile(file, { source, pieceBytes: config.read.pieceBytes, createPiece }));
+    const { pieceBytes, compressPieces } = config.read;
+    const compression = compressPieces ? "zstd" : "none";
+    pieces.set(file.uri, await cutFile(file, { source, pieceBytes, compression, createPiece }));
   }
   const documents: unknown[] = [];
   const quarantined: unknown[] = [];
@@ -130,31 +132,39 @@ describe("a compressed file that can only be read from front to back", () => {
   it.each(files)("%s gives the same documents, ids and bad input cut into pieces as whole", async (name, bytes) => {
     await using folder = await folderOf({ [name]: bytes });
     const whole = await cutAndRead(folder.path, configOf(sources, { pieceBytes: 2 ** 30 }));
-    const cut = await cutAndRead(folder.path, configOf(sources, { pieceBytes: 1024 }));
     expect(whole.pieces).toEqual([]);
-    if (bytes.length > 256) expect(cut.pieces.length).toBeGreaterThan(3);
-    expect(cut.documents).toEqual(whole.documents);
-    expect(cut.quarantined).toEqual(whole.quarantined);
-  });
-
-  it("is cut behind whole lines at the wanted size, and no byte is lost or moved", async () => {
-    await using folder = await folderOf({ "a.jsonl.gz": gzip });
-    const { pieces } = await cutAndRead(folder.path, configOf(sources, { pieceBytes: 2048 }));
-    const { readFile } = await import("node:fs/promises");
-    const parts = await Promise.all(
-      pieces.map(async ({ path }) => zstdDecompressSync(await readFile(join(folder.path, path)))),
-    );
-    expect(Buffer.concat(parts)).toEqual(content);
-    let position = 0;
-    for (const [i, part] of parts.entries()) {
-      expect(pieces[i]?.position).toBe(position);
-      position += part.length;
-      if (i === parts.length - 1) continue;
-      expect(part.at(-1)).toBe(0x0a);
-      expect(part.length).toBeGreaterThanOrEqual(2048);
-      expect(part.lastIndexOf(0x0a, -2)).toBeLessThan(2047);
+    for (const compressPieces of [false, true]) {
+      const cut = await cutAndRead(folder.path, configOf(sources, { pieceBytes: 1024, compressPieces }));
+      if (bytes.length > 256) expect(cut.pieces.length).toBeGreaterThan(3);
+      expect(cut.documents).toEqual(whole.documents);
+      expect(cut.quarantined).toEqual(whole.quarantined);
     }
   });
+
+  it.each([false, true])(
+    "is cut behind whole lines at the wanted size, no byte lost or moved (zstd: %s)",
+    async (zstd) => {
+      await using folder = await folderOf({ "a.jsonl.gz": gzip });
+      const { pieces } = await cutAndRead(folder.path, configOf(sources, { pieceBytes: 2048, compressPieces: zstd }));
+      const { readFile } = await import("node:fs/promises");
+      const parts = await Promise.all(
+        pieces.map(async ({ path }) => {
+          const bytes = await readFile(join(folder.path, path));
+          return zstd ? zstdDecompressSync(bytes) : bytes;
+        }),
+      );
+      expect(Buffer.concat(parts)).toEqual(content);
+      let position = 0;
+      for (const [i, part] of parts.entries()) {
+        expect(pieces[i]?.position).toBe(position);
+        position += part.length;
+        if (i === parts.length - 1) continue;
+        expect(part.at(-1)).toBe(0x0a);
+        expect(part.length).toBeGreaterThanOrEqual(2048);
+        expect(part.lastIndexOf(0x0a, -2)).toBeLessThan(2047);
+      }
+    },
+  );
 
   it("is not cut when it is small", async () => {
     await using folder = await folderOf({ "a.jsonl.gz": gzip });

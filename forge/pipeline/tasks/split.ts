@@ -27,6 +27,7 @@ export interface SplitInput {
   readonly remote: RemoteConfig;
   readonly file: Pick<InputFile, "uri" | "format" | "compression" | "fingerprint" | "remote">;
   readonly pieceBytes: number;
+  readonly compression: Piece["compression"];
   /** Where the file is not cut but copied: what it takes to look into the copy. */
   readonly copy?: { readonly source: Pick<SourceConfig, "fields">; readonly read: Pick<ReadConfig, "splitBytes"> };
 }
@@ -37,14 +38,14 @@ export type SplitResult =
   | { readonly copied: CopiedFile };
 
 export async function split(input: SplitInput, context: TaskContext): Promise<TaskOutcome> {
-  const { file, pieceBytes, copy } = input;
+  const { file, pieceBytes, compression, copy } = input;
   const { folder } = context;
   const name = hashJson(file.uri).slice(0, 16);
   const openSource = openSources({ ...input, secrets: await readSecrets(folder) });
   const source = counted(await openSource(file), context);
   if (copy === undefined) {
     const createPiece = (index: number): Promise<PieceFile> => createPieceFile(folder, piecePath(name, index));
-    const pieces = await cutFile(file, { source, pieceBytes, createPiece });
+    const pieces = await cutFile(file, { source, pieceBytes, compression, createPiece });
     return outcome(pieces, { pieces, bytes: source.longest() });
   }
   const path = copyPath(name);
