@@ -43,6 +43,8 @@ export interface ConfigIssue {
   readonly line?: number;
   readonly column?: number;
   readonly hint?: string;
+  /** Lines that show the place in the value, a caret below it. */
+  readonly excerpt?: string;
 }
 
 /** The config is wrong. Carries every issue at once, each with its position. */

@@ -5,11 +5,11 @@
  * dying), then refused.
  */
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rm, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TransientError, wrapFileError } from "./errors.ts";
+import { EnvironmentError, isSystemError, TransientError, UsageError, wrapFileError } from "./errors.ts";
 import { readFileSync } from "node:fs";
 
 interface LockOwner {
@@ -30,6 +30,7 @@ export interface LockOptions {
  * Takes the lock of a folder (made when missing); dispose to release it.
  *
  * @throws TransientError `output-locked` when another living process holds it after the wait
+ * @throws UsageError `file-in-the-way`; EnvironmentError `output-not-writable`
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<AsyncDisposable> {
   const { waitMs = 5000, signal } = options;
@@ -41,9 +42,9 @@ export async function lockFolder(folder: string, options: LockOptions = {}): Pro
     token: randomUUID(),
   };
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
   } catch (error) {
-    throw wrapFileError(error, folder);
+    throw notWritable(error, folder);
   }
   const deadline = Date.now() + waitMs;
   while (true) {
@@ -72,6 +73,52 @@ export async function lockFolder(folder: string, options: LockOptions = {}): Pro
   };
 }
 
+/**
+ * Makes a folder and those above it. Node's own recursive `mkdir` says of a read-only file system that the folder does
+ * not exist, and never returns where a folder may not have children (/proc).
+ */
+async function makeFolder(path: string): Promise<void> {
+  const make = async (): Promise<string | undefined> => {
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (error.code === "ENOENT") return "ENOENT";
+      // On a read-only file system a folder that is there is refused, too.
+      const isThere = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+      if (!isThere) throw error;
+    }
+    return undefined;
+  };
+  if ((await make()) === undefined) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
+  if ((await make()) === undefined) return;
+  throw Object.assign(new Error(`${path} cannot be made`), { code: "EACCES" });
+}
+
+/** A folder that cannot be written to is no bad data: the command line names it, this machine refuses. */
+function notWritable(error: unknown, folder: string): unknown {
+  if (!isSystemError(error)) return error;
+  switch (error.code) {
+    case "EEXIST":
+    case "ENOTDIR":
+      return new UsageError("file-in-the-way", `${folder}: a file stands where a folder was expected`, {
+        cause: error,
+        hint: "Name a folder, or a new one.",
+      });
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new EnvironmentError("output-not-writable", `${folder} cannot be written to`, {
+        cause: error,
+        hint: "Check the permissions of the folder and of those above it, or name another one.",
+      });
+    default:
+      return wrapFileError(error, folder);
+  }
+}
+
 /** Creates the lock with its content in one step: a link to a finished file either succeeds or finds the name taken. */
 async function tryCreate(path: string, owner: LockOwner): Promise<boolean> {
   const draft = `${path}-${owner.token}`;
@@ -81,7 +128,7 @@ async function tryCreate(path: string, owner: LockOwner): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw wrapFileError(error, path);
+    throw notWritable(error, dirname(path));
   } finally {
     await unlink(draft).catch(() => undefined);
   }

@@ -6,8 +6,8 @@ import { UsageError } from "../base/index.ts";
 import { standardOptions, type CommandInput, type CommandResult, type CommandSpec } from "../console/command.ts";
 import { formatConfig, loadConfig, type LoadedConfig } from "../console/config.ts";
 import { localExecutor } from "../execute/index.ts";
-import { buildCorpus, countDone, estimateBuild, planBuild } from "../pipeline/index.ts";
-import { describeOutput } from "./describe-corpus.ts";
+import { buildCorpus, checkCorpusConfig, countDone, estimateBuild, planBuild } from "../pipeline/index.ts";
+import { describeOutput, exitCodeOf } from "./describe-corpus.ts";
 import { describePlan } from "./describe-plan.ts";
 
 export const spec: CommandSpec = {
@@ -35,6 +35,7 @@ export const spec: CommandSpec = {
     standardOptions.dryRun,
     standardOptions.update,
     standardOptions.force,
+    standardOptions.strict,
     standardOptions.workers,
     standardOptions.seed,
     standardOptions.set,
@@ -68,7 +69,12 @@ async function run(input: CommandInput): Promise<CommandResult> {
     reporter,
     signal,
   });
-  return { text: describeOutput(manifest, out), json: { out, ...manifest }, next: `forge verify ${out}` };
+  return {
+    text: describeOutput(manifest, out),
+    json: { out, ...manifest },
+    next: `forge verify ${out}`,
+    exitCode: exitCodeOf(manifest, flags.on("strict")),
+  };
 }
 
 async function load(input: CommandInput): Promise<LoadedConfig<CorpusConfig>> {
@@ -89,5 +95,6 @@ async function load(input: CommandInput): Promise<LoadedConfig<CorpusConfig>> {
     sets: flags.list("set"),
     overrides: { ...(paths.length === 0 ? {} : quick), out, "shard.seed": flags.integer("seed", 0) },
     env,
+    check: checkCorpusConfig,
   });
 }

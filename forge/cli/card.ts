@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { standardOptions, type CommandSpec } from "../console/command.ts";
 import { UsageError } from "../base/index.ts";
+import { outputFolder } from "./folder.ts";
 import { copyCard, copyLayout, previewCard, refreshCard } from "../pipeline/index.ts";
 
 export const spec: CommandSpec = {
@@ -17,8 +18,7 @@ export const spec: CommandSpec = {
     standardOptions.dryRun,
   ],
   async run({ argument, flags, cwd }) {
-    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
-    const folder = resolve(cwd, argument);
+    const { folder, name } = await outputFolder({ argument, cwd });
     const copy = flags.text("copy-to");
     if (copy !== undefined && !/\.(md|markdown)$/i.test(copy)) {
       throw new UsageError("copy-not-markdown", `--copy-to ${copy} is not the name of a Markdown file`, {
@@ -30,11 +30,11 @@ export const spec: CommandSpec = {
       const files = (await previewCard(folder)).map(({ path }) => path);
       const copies =
         copy === undefined ? [] : besideCopy((await previewCard(folder, copyLayout(copy))).map(({ path }) => path));
-      const text = [...files.map((path) => join(argument, path)), ...copies].map((path) => `would write ${path}`);
+      const text = [...files.map((path) => join(name, path)), ...copies].map((path) => `would write ${path}`);
       return {
         text: text.join("\n"),
-        json: { folder: argument, files, copies, dryRun: true },
-        next: `forge card ${argument}`,
+        json: { folder: name, files, copies, dryRun: true },
+        next: `forge card ${name}`,
       };
     }
     const manifest = await refreshCard(folder);
@@ -42,7 +42,7 @@ export const spec: CommandSpec = {
       .map((file) => file.path)
       .filter((path) => path === "README.md" || path.startsWith("card/"));
     const copies = copy === undefined ? [] : besideCopy(await copyCard(folder, resolve(cwd, copy)));
-    const text = [...files.map((path) => join(argument, path)), ...copies].map((path) => `wrote ${path}`);
-    return { text: text.join("\n"), json: { folder: argument, files, copies }, next: `forge verify ${argument}` };
+    const text = [...files.map((path) => join(name, path)), ...copies].map((path) => `wrote ${path}`);
+    return { text: text.join("\n"), json: { folder: name, files, copies }, next: `forge verify ${name}` };
   },
 };

@@ -13,10 +13,15 @@ export function describeOutput(manifest: CorpusManifest, out: string): string {
     `kept           ${number(conservation.kept)} (${megabytes(figures.keptTextBytes)} of text)`,
     `rejected       ${number(rejected.reduce((sum, [, count]) => sum + count, 0))}`,
     ...rejected.map(([reason, count]) => `  ${number(count).padStart(11)}  ${reason}`),
-    `quarantined    ${number(conservation.quarantined)}`,
+    `quarantined    ${number(conservation.quarantined)}${conservation.quarantined === 0 ? "" : ` (see ${join(out, "quarantine.jsonl")})`}`,
     `tokens         ${tokens.length === 0 ? "0" : tokens.join(", ")}`,
     `card           ${join(out, "README.md")}`,
   ].join("\n");
+}
+
+/** 0, or 6 when input was quarantined and the user wants to know. */
+export function exitCodeOf({ conservation }: CorpusManifest, strict: boolean): number {
+  return strict && conservation.quarantined > 0 ? 6 : 0;
 }
 
 function megabytes(bytes: number): string {

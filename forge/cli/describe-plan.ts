@@ -58,7 +58,7 @@ export function describePlan({ plan, config, out, workers, estimate, done }: Pla
       ["disk", `up to ${formatBytes(diskBytes)}`, `at ${diskPerText} times the text; less where much is rejected`],
       [
         "time",
-        `${duration(seconds.least)} to ${duration(seconds.most)}`,
+        [...new Set([duration(seconds.least), duration(seconds.most)])].join(" to "),
         `by ${counted(workers, "worker")}, each ${rate(textBytesPerSecond.fast)} MB of text a second on a free core, ${rate(textBytesPerSecond.slow)} on a busy one`,
       ],
     ]),

@@ -4,6 +4,7 @@ import { splitNames, type SplitName } from "../../schemas/record/tokens.ts";
 import { UsageError } from "../base/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { formatBytes, formatCount, formatTable } from "../console/format.ts";
+import { outputFolder } from "./folder.ts";
 import { exportTokens, tokenExportFormats, type MixtureWeight, type TokenExportFormat } from "../shard/index.ts";
 
 export const spec: CommandSpec = {
@@ -32,25 +33,19 @@ export const spec: CommandSpec = {
     { name: "seed", value: "N", description: "Seed of the mixture's order", defaultText: "1" },
   ],
   async run({ argument, flags, cwd, signal }) {
-    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder of build-corpus");
+    const { folder, name } = await outputFolder({ argument, cwd });
     const format = choose("format", flags.text("format"), tokenExportFormats);
     const split = choose("split", flags.text("split") ?? "train", splitNames);
-    const out = flags.text("out") ?? `${basename(argument)}-${split}`;
+    const out = flags.text("out") ?? `${basename(folder)}-${split}`;
     const weights = flags.list("weight").map(parseWeight);
     const maxTokens = flags.integer("max-tokens", 1);
     const seed = flags.integer("seed", 0);
-    const written = await exportTokens(
-      resolve(cwd, argument),
-      split as SplitName,
-      format as TokenExportFormat,
-      resolve(cwd, out),
-      {
-        weights,
-        ...(maxTokens !== undefined && { maxTokens }),
-        ...(seed !== undefined && { seed }),
-        signal,
-      },
-    );
+    const written = await exportTokens(folder, split as SplitName, format as TokenExportFormat, resolve(cwd, out), {
+      weights,
+      ...(maxTokens !== undefined && { maxTokens }),
+      ...(seed !== undefined && { seed }),
+      signal,
+    });
     const total = `${formatCount(written.documents)} documents, ${formatCount(written.tokens)} tokens`;
     const mixture = written.mixture.map((one) => [
       one.pattern,
@@ -63,7 +58,7 @@ export const spec: CommandSpec = {
       total,
       ...(mixture.length === 0 ? [] : [formatTable(mixture)]),
     ].join("\n");
-    return { text, json: { folder: argument, split, format, ...written } };
+    return { text, json: { folder: name, split, format, ...written } };
   },
 };
 

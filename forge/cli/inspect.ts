@@ -1,8 +1,15 @@
 /** `forge inspect`: documents, rejects with their reasons, and duplicates side by side, in the terminal. */
-import { resolve } from "node:path";
-import { UsageError } from "../base/index.ts";
+import { closest, UsageError } from "../base/index.ts";
 import type { CommandInput, CommandResult, CommandSpec } from "../console/command.ts";
-import { findRows, sampleClusters, sampleRows, type CorpusRow, type DuplicateCluster } from "../pipeline/index.ts";
+import { outputFolder } from "./folder.ts";
+import {
+  findRows,
+  readCorpusManifest,
+  sampleClusters,
+  sampleRows,
+  type CorpusRow,
+  type DuplicateCluster,
+} from "../pipeline/index.ts";
 
 export const spec: CommandSpec = {
   name: "inspect",
@@ -29,8 +36,7 @@ export const spec: CommandSpec = {
 const shownLines = 12;
 
 async function run({ argument, flags, cwd, env }: CommandInput): Promise<CommandResult> {
-  if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
-  const folder = resolve(cwd, argument);
+  const { folder, name } = await outputFolder({ argument, cwd });
   const width = Math.max(40, Number(env["COLUMNS"]) || 100);
   const count = flags.integer("count", 1) ?? 5;
   const seed = flags.integer("seed", 0) ?? 1;
@@ -51,11 +57,32 @@ async function run({ argument, flags, cwd, env }: CommandInput): Promise<Command
           ...(await findRows(folder, "rejects", new Set([id]))),
         ];
   if (rows.length === 0) {
-    const what =
-      id === undefined ? (reason === undefined ? "no kept document" : `no reject for "${reason}"`) : `no ${id}`;
-    throw new UsageError("nothing-found", `${argument} has ${what}`, { hint: `See forge stats ${argument}` });
+    throw await nothingFound({ folder, name, id, reason });
   }
   return { text: rows.map((row) => describeRow(row, width)).join("\n\n"), json: { rows } };
+}
+
+/** What was asked for is not there; for a reason, which ones there are. */
+async function nothingFound(asked: {
+  readonly folder: string;
+  readonly name: string;
+  readonly id: string | undefined;
+  readonly reason: string | undefined;
+}): Promise<UsageError> {
+  const { folder, name, id, reason } = asked;
+  if (id !== undefined) {
+    return new UsageError("nothing-found", `${name} has no document or reject with the id ${id}`, {
+      hint: "Ids are 32 hexadecimal digits, as in documents/, rejects/ and forge where; quarantined records have none.",
+    });
+  }
+  if (reason === undefined) return new UsageError("nothing-found", `${name} has no kept document`);
+  const { stages, figures } = await readCorpusManifest(folder);
+  const reasons = stages.flatMap(({ rejected }) => Object.keys(rejected));
+  const known = [...new Set(["all", ...Object.keys(figures.rejectedBy), ...reasons])];
+  const near = closest(reason, known);
+  return new UsageError("nothing-found", `${name} has no reject with the reason "${reason}"`, {
+    hint: near === undefined ? `Known: ${known.join(", ")}` : `Did you mean ${near}?`,
+  });
 }
 
 async function sample(

@@ -6,8 +6,8 @@ import { UsageError } from "../base/index.ts";
 import { standardOptions, type CommandSpec } from "../console/command.ts";
 import { loadConfig } from "../console/config.ts";
 import { localExecutor } from "../execute/index.ts";
-import { refilterCorpus } from "../pipeline/index.ts";
-import { describeOutput } from "./describe-corpus.ts";
+import { checkCorpusConfig, refilterCorpus } from "../pipeline/index.ts";
+import { describeOutput, exitCodeOf } from "./describe-corpus.ts";
 
 export const spec: CommandSpec = {
   name: "refilter",
@@ -17,11 +17,11 @@ export const spec: CommandSpec = {
     "follows. The output is the one that build-corpus would make; sources may be gone.",
   examples: [
     "forge refilter my.yaml",
-    "forge refilter my.yaml --set filters.1.minWords=20",
+    "forge refilter my.yaml --set filters.2.minWords=20",
     "forge refilter my.yaml --set dedup.threshold=0.9",
   ],
   argument: { name: "CONFIG.yaml", description: "The config of the corpus, with other limits", required: true },
-  options: [standardOptions.out, standardOptions.workers, standardOptions.set],
+  options: [standardOptions.out, standardOptions.strict, standardOptions.workers, standardOptions.set],
   async run({ argument, flags, env, cwd, reporter, signal }) {
     if (argument === undefined) throw new UsageError("config-missing", "Name the config of the corpus");
     const { config } = await loadConfig(corpusConfigSchema, {
@@ -29,6 +29,7 @@ export const spec: CommandSpec = {
       sets: flags.list("set"),
       overrides: { out: flags.text("out") },
       env,
+      check: checkCorpusConfig,
     });
     const out = config.out ?? join("shards", config.name);
     const manifest = await refilterCorpus(config, {
@@ -38,6 +39,11 @@ export const spec: CommandSpec = {
       reporter,
       signal,
     });
-    return { text: describeOutput(manifest, out), json: { out, ...manifest }, next: `forge verify ${out}` };
+    return {
+      text: describeOutput(manifest, out),
+      json: { out, ...manifest },
+      next: `forge verify ${out}`,
+      exitCode: exitCodeOf(manifest, flags.on("strict")),
+    };
   },
 };

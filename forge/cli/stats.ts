@@ -1,9 +1,8 @@
 /** `forge stats`: what is in a finished corpus, in figures. */
-import { resolve } from "node:path";
-import { UsageError } from "../base/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { formatBytes, formatCount, formatTable } from "../console/format.ts";
 import { readCorpusManifest, signalQuantiles } from "../pipeline/index.ts";
+import { outputFolder } from "./folder.ts";
 
 export const spec: CommandSpec = {
   name: "stats",
@@ -13,8 +12,7 @@ export const spec: CommandSpec = {
   argument: { name: "DIR", description: "Output folder of build-corpus", required: true },
   options: [{ name: "signals", description: "Quantiles of every signal over the kept documents" }],
   async run({ argument, flags, cwd }) {
-    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
-    const folder = resolve(cwd, argument);
+    const { folder, name } = await outputFolder({ argument, cwd });
     const { conservation, stages, figures } = await readCorpusManifest(folder);
     const signals = flags.on("signals") ? await signalQuantiles(folder) : [];
     const share = (count: number, of: number): string => (of === 0 ? "" : `${((100 * count) / of).toFixed(1)} %`);
@@ -69,7 +67,7 @@ export const spec: CommandSpec = {
       .filter(([, rows]) => rows.length > 0)
       .map(([title, rows]) => `${title}\n${formatTable(rows)}`)
       .join("\n\n");
-    return { text, json: { folder: argument, conservation, stages, figures, signals } };
+    return { text, json: { folder: name, conservation, stages, figures, signals } };
   },
 };
 

@@ -1,9 +1,10 @@
 /** `forge verify`: does an output hold what its manifest says? */
-import { join, resolve } from "node:path";
-import { exists, GateError, UsageError } from "../base/index.ts";
+import { join } from "node:path";
+import { exists, GateError } from "../base/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { verifyOutput } from "../shard/index.ts";
 import { loadTokenizer } from "../tokenize/index.ts";
+import { outputFolder } from "./folder.ts";
 
 export const spec: CommandSpec = {
   name: "verify",
@@ -15,8 +16,7 @@ export const spec: CommandSpec = {
     { name: "sample", value: "N", description: "Documents whose tokens are decoded and compared", defaultText: "64" },
   ],
   async run({ argument, flags, cwd, signal, reporter }) {
-    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
-    const folder = resolve(cwd, argument);
+    const { folder, name } = await outputFolder({ argument, cwd });
     const tokenizerPath = join(folder, "tokenizer", "tokenizer.json");
     const tokenizer = (await exists(tokenizerPath)) ? await loadTokenizer(tokenizerPath) : undefined;
     const sample = flags.integer("sample", 0);
@@ -29,12 +29,12 @@ export const spec: CommandSpec = {
     const { files, documents, tokens, roundTrips, problems } = report;
     if (problems.length > 0) {
       const listed = problems.map(({ file, message }) => (file === undefined ? message : `${file} ${message}`));
-      throw new GateError("verification-failed", `${argument} is not what its manifest says: ${listed.join("; ")}`, {
+      throw new GateError("verification-failed", `${name} is not what its manifest says: ${listed.join("; ")}`, {
         hint: "Remove the damaged files and run the command that made them again: it redoes only those.",
         details: { ...report },
       });
     }
-    const text = `${argument} is whole: ${files} files, ${documents} documents, ${tokens} tokens, ${roundTrips} decoded and compared`;
+    const text = `${name} is whole: ${files} files, ${documents} documents, ${tokens} tokens, ${roundTrips} decoded and compared`;
     return { text, json: report };
   },
 };

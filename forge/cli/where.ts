@@ -1,8 +1,8 @@
 /** `forge where`: which document a token belongs to, and where that came from. */
-import { resolve } from "node:path";
 import { UsageError } from "../base/index.ts";
 import type { CommandSpec } from "../console/command.ts";
 import { locateToken } from "../pipeline/index.ts";
+import { outputFolder } from "./folder.ts";
 
 export const spec: CommandSpec = {
   name: "where",
@@ -16,14 +16,14 @@ export const spec: CommandSpec = {
   argument: { name: "DIR", description: "Output folder of build-corpus", required: true },
   options: [{ name: "at", value: "SHARD:POSITION", description: "Shard and position of the token in it" }],
   async run({ argument, flags, cwd }) {
-    if (argument === undefined) throw new UsageError("folder-missing", "Name the output folder");
+    const { folder, name } = await outputFolder({ argument, cwd });
     const [, shard, position] = /^(.+):(\d+)$/.exec(flags.text("at") ?? "") ?? [];
     if (shard === undefined || position === undefined) {
       throw new UsageError("position-missing", "Say which token is meant: --at SHARD:POSITION", {
         hint: "For example: --at train-00000:12345",
       });
     }
-    const origin = await locateToken(resolve(cwd, argument), shard, Number(position));
+    const origin = await locateToken(folder, shard, Number(position));
     const { record } = origin;
     const place =
       record === null ? "not found again" : `record ${record.row} of bytes ${record.start} to ${record.end}`;
@@ -35,6 +35,6 @@ export const spec: CommandSpec = {
       "",
       `${origin.before}⟦${origin.token}⟧${origin.after}`,
     ].join("\n");
-    return { text, json: origin, next: `forge inspect ${argument} --id ${origin.id}` };
+    return { text, json: origin, next: `forge inspect ${name} --id ${origin.id}` };
   },
 };

@@ -87,6 +87,7 @@ export const standardOptions = {
   dryRun: { name: "dry-run", description: "Show what would be done and stop" },
   update: { name: "update", description: "Redo what changed when the output was made from other inputs or config" },
   force: { name: "force", description: "Start over: remove an existing output first" },
+  strict: { name: "strict", description: "End with exit code 6 when input was quarantined" },
   seed: { name: "seed", value: "N", description: "Seed of everything random" },
   workers: { name: "workers", value: "N", description: "Worker threads", defaultText: "cores" },
   set: { name: "set", value: "PATH=VALUE", description: "Override one config value (repeatable)", repeatable: true },

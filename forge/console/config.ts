@@ -5,12 +5,13 @@
  * schema's defaults. The result is frozen and knows where each value came from (`--show-config`).
  */
 import { readFile } from "node:fs/promises";
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
-import { ConfigError, UsageError, wrapFileError, type ConfigIssue } from "../base/errors.ts";
-import { closest } from "../base/suggest.ts";
+import { ConfigError, DataError, UsageError, wrapFileError, type ConfigIssue } from "../base/errors.ts";
+import { positionOf, toConfigIssues, type YamlSource } from "./config-issues.ts";
+import { defaultAt, shapeOf, unwrap, valueAt, type Path } from "./schema-shape.ts";
 
-export interface LoadConfigOptions {
+export interface LoadConfigOptions<T = unknown> {
   /** The config file; without it the config comes from `overrides`, `sets` and defaults. */
   readonly path?: string | undefined;
   /** `a.b=c` assignments of `--set`; the value is read as YAML. */
@@ -19,6 +20,8 @@ export interface LoadConfigOptions {
   readonly overrides?: Readonly<Record<string, unknown>>;
   /** Environment; `FORGE_SHARD_SEED=7` sets `shard.seed` when the schema has such a key. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What a schema cannot tell: problems of a config that fits it, each with the dotted path of its value. */
+  readonly check?: (config: T) => readonly ConfigIssue[];
 }
 
 export type ConfigOrigin = "flag" | "set" | "environment" | "file" | "default";
@@ -30,16 +33,16 @@ export interface LoadedConfig<T> {
 }
 
 type Tree = { [key: string]: unknown };
-type Path = readonly (string | number)[];
 
 /**
- * @throws ConfigError with all issues; DataError when the file cannot be read
+ * @throws ConfigError with all issues; UsageError when the file is not there or is a folder; DataError when it cannot be
+ *   read otherwise
  */
 export async function loadConfig<Schema extends z.ZodType>(
   schema: Schema,
-  options: LoadConfigOptions = {},
+  options: LoadConfigOptions<z.output<Schema>> = {},
 ): Promise<LoadedConfig<z.output<Schema>>> {
-  const { path, sets = [], overrides = {}, env = {} } = options;
+  const { path, sets = [], overrides = {}, env = {}, check = () => [] } = options;
   const source = path === undefined ? undefined : await readYaml(path);
   const tree: Tree = source === undefined ? {} : (structuredClone(source.value) as Tree);
   const given: Record<string, ConfigOrigin> = {};
@@ -47,7 +50,7 @@ export async function loadConfig<Schema extends z.ZodType>(
 
   const assign = (dotted: string, value: unknown, origin: ConfigOrigin): void => {
     const keys = dotted.split(".");
-    setAt(tree, keys, value);
+    setAt(tree, keys, value, (parent) => defaultAt(schema, parent));
     for (const known of Object.keys(given)) if (known === dotted || known.startsWith(`${dotted}.`)) delete given[known];
     for (const leaf of leavesOf(value)) given[[...keys, ...leaf].join(".")] = origin;
   };
@@ -59,14 +62,14 @@ export async function loadConfig<Schema extends z.ZodType>(
   for (const [dotted, value] of Object.entries(overrides)) if (value !== undefined) assign(dotted, value, "flag");
 
   const result = schema.safeParse(tree);
-  if (!result.success) {
-    const issues = result.error.issues
-      .flatMap((issue) => toConfigIssues(issue, schema, source))
-      .map((issue) => namedByOrigin(issue, given));
+  const issues = result.success
+    ? check(result.data).map((issue) => ({ ...positionOf(source, issue.path.split("."), "value"), ...issue }))
+    : result.error.issues.flatMap((issue) => toConfigIssues(issue, { schema, value: tree, source }));
+  if (!result.success || issues.length > 0) {
     throw new ConfigError(
       "config-invalid",
       `${path ?? "The config"} has ${issues.length} problem${issues.length === 1 ? "" : "s"}`,
-      issues,
+      issues.map((issue) => namedByOrigin(issue, given)).sort(byPlace),
     );
   }
   const origins: Record<string, ConfigOrigin> = {};
@@ -81,17 +84,10 @@ export async function loadConfig<Schema extends z.ZodType>(
 export function formatConfig(loaded: LoadedConfig<unknown>): string {
   const rows = leavesOf(loaded.config).map((path) => {
     const dotted = path.join(".");
-    return { text: `${dotted}: ${JSON.stringify(getAt(loaded.config, path))}`, origin: loaded.origins[dotted] };
+    return { text: `${dotted}: ${JSON.stringify(valueAt(loaded.config, path))}`, origin: loaded.origins[dotted] };
   });
   const width = Math.min(72, Math.max(0, ...rows.map((row) => row.text.length)));
   return rows.map((row) => `${row.text.padEnd(width)}  # ${row.origin}`).join("\n");
-}
-
-interface YamlSource {
-  readonly path: string;
-  readonly document: Document.Parsed;
-  readonly lines: LineCounter;
-  readonly value: unknown;
 }
 
 async function readYaml(path: string): Promise<YamlSource> {
@@ -99,12 +95,12 @@ async function readYaml(path: string): Promise<YamlSource> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw wrapFileError(error, path);
+    throw asNamed(wrapFileError(error, path));
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    const issues = document.errors.map((error): ConfigIssue => {
+    const issues = document.errors.slice(0, shownErrors).map((error): ConfigIssue => {
       const { line, col } = lines.linePos(error.pos[0]);
       return { path: "", message: error.message, file: path, line, column: col };
     });
@@ -119,6 +115,26 @@ async function readYaml(path: string): Promise<YamlSource> {
   return { path, document, lines, value };
 }
 
+/** In the order of the file; what does not stand in it comes last. */
+function byPlace(a: ConfigIssue, b: ConfigIssue): number {
+  return (a.line ?? Infinity) - (b.line ?? Infinity) || (a.column ?? 0) - (b.column ?? 0) || 0;
+}
+
+/** Of a file that is no YAML at all: more tell nothing. */
+const shownErrors = 5;
+
+/** The command line names the config: that there is none is the command line's fault, and no bad data. */
+function asNamed(error: unknown): unknown {
+  if (!(error instanceof DataError) || !["file-not-found", "file-is-folder", "file-in-the-way"].includes(error.code))
+    return error;
+  const { code, message, details } = error;
+  return new UsageError(code, message, {
+    cause: error,
+    hint: "Name a YAML file; docs/recipes/ has some to begin with.",
+    ...(details !== undefined && { details }),
+  });
+}
+
 /** A value that the file does not hold has no line there: the flag, `--set` or variable that gave it is named. */
 function namedByOrigin(issue: ConfigIssue, given: Readonly<Record<string, ConfigOrigin>>): ConfigIssue {
   const origin = given[issue.path];
@@ -126,107 +142,6 @@ function namedByOrigin(issue: ConfigIssue, given: Readonly<Record<string, Config
   const { file: _file, line: _line, column: _column, ...rest } = issue;
   const from = { flag: "given by a flag", set: "given by --set", environment: "given by the environment", default: "" };
   return { ...rest, message: `${issue.message} (${from[origin]})` };
-}
-
-function toConfigIssues(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource | undefined): ConfigIssue[] {
-  const path = issue.path as Path;
-  if (issue.code === "unrecognized_keys") {
-    const known = keysAt(schema, path);
-    return issue.keys.map((key) => {
-      const suggestion = closest(key, known);
-      return {
-        path: [...path, key].join("."),
-        message: "unknown key",
-        ...positionOf(source, [...path, key], "key"),
-        hint: suggestion === undefined ? `known: ${known.join(", ")}` : `did you mean "${suggestion}"?`,
-      };
-    });
-  }
-  if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    // The branch that got furthest is the one the user meant.
-    const best = [...issue.errors].sort((a, b) => depthOf(b) - depthOf(a))[0] ?? [];
-    if (depthOf(best) > 0) {
-      return best.flatMap((inner) => toConfigIssues({ ...inner, path: [...path, ...inner.path] }, schema, source));
-    }
-  }
-  return [{ path: path.join("."), message: lowerFirst(issue.message), ...positionOf(source, path, "value") }];
-}
-
-function depthOf(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map((issue) => issue.path.length));
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** Line and column of a path; of its nearest parent when the key is missing. */
-function positionOf(
-  source: YamlSource | undefined,
-  path: Path,
-  part: "key" | "value",
-): Pick<ConfigIssue, "file" | "line" | "column"> {
-  if (source === undefined) return {};
-  let node: unknown = source.document.contents;
-  let offset = 0;
-  for (const [depth, key] of path.entries()) {
-    if (isMap(node)) {
-      const pair = node.items.find(
-        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
-      );
-      if (pair === undefined) break;
-      const target = (depth === path.length - 1 && part === "key" ? pair.key : (pair.value ?? pair.key)) as Node;
-      offset = target.range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(node)) {
-      const item = node.items[Number(key)] as Node | undefined;
-      if (item === undefined) break;
-      offset = item.range?.[0] ?? offset;
-      node = item;
-    } else break;
-  }
-  const { line, col } = source.lines.linePos(offset);
-  return { file: source.path, line, column: col };
-}
-
-/** The keys that an object schema knows at a path, looking through defaults, optionals and unions. */
-function keysAt(schema: z.ZodType, path: Path): string[] {
-  let candidates = unwrap(schema);
-  for (const key of path) candidates = candidates.flatMap((candidate) => unwrap(childOf(candidate, key)));
-  return [...new Set(candidates.flatMap((candidate) => Object.keys(shapeOf(candidate))))];
-}
-
-/** What is needed of zod's internals to walk a schema; see zod's `core` types. */
-interface SchemaDefinition {
-  readonly type: string;
-  readonly innerType?: z.ZodType;
-  readonly in?: z.ZodType;
-  readonly element?: z.ZodType;
-  readonly valueType?: z.ZodType;
-  readonly options?: readonly z.ZodType[];
-  readonly shape?: Readonly<Record<string, z.ZodType>>;
-}
-
-function definitionOf(schema: z.ZodType): SchemaDefinition {
-  return schema.def;
-}
-
-function unwrap(schema: z.ZodType | undefined): z.ZodType[] {
-  if (schema === undefined) return [];
-  const definition = definitionOf(schema);
-  if (definition.innerType !== undefined) return unwrap(definition.innerType);
-  if (definition.type === "pipe") return unwrap(definition.in);
-  if (definition.options !== undefined && definition.type === "union") return definition.options.flatMap(unwrap);
-  return [schema];
-}
-
-function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
-  return definitionOf(schema).shape ?? {};
-}
-
-function childOf(schema: z.ZodType, key: string | number): z.ZodType | undefined {
-  const definition = definitionOf(schema);
-  return definition.shape?.[String(key)] ?? definition.element ?? definition.valueType;
 }
 
 /** `FORGE_SHARD_SEED=7` → `["shard.seed", 7]`, for the scalar keys that the schema has. */
@@ -272,18 +187,18 @@ function leavesOf(value: unknown, path: Path = []): Path[] {
   return entries.flatMap(([key, child]) => leavesOf(child, [...path, key]));
 }
 
-function setAt(tree: Tree, keys: readonly string[], value: unknown): void {
+/** @param given what stands at a path when the tree has nothing there: a list's default, of which one entry is set */
+function setAt(tree: Tree, keys: readonly string[], value: unknown, given: (parent: Path) => unknown): void {
   let current: Tree = tree;
-  for (const key of keys.slice(0, -1)) {
+  for (const [depth, key] of keys.slice(0, -1).entries()) {
     const next = current[key];
-    if (typeof next !== "object" || next === null) current[key] = {};
+    if (typeof next !== "object" || next === null) {
+      const list = next === undefined && /^\d+$/.test(keys[depth + 1] as string) ? given(keys.slice(0, depth + 1)) : {};
+      current[key] = Array.isArray(list) ? list : {};
+    }
     current = current[key] as Tree;
   }
   current[keys.at(-1) as string] = value;
-}
-
-function getAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((current, key) => (current as Tree)[key], value);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -31,10 +31,16 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
 }
 
-/** Two or more columns, aligned; numbers (cells that start with a digit) to the right. */
+/** Two or more columns, aligned; those that hold numbers alone (cells that start with a digit) to the right. */
 export function formatTable(rows: readonly (readonly string[])[], indent = "  "): string {
   const widths: number[] = [];
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  const isNumeric: boolean[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+      isNumeric[i] = (isNumeric[i] ?? i > 0) && /^(-?\d|-?$)/.test(cell);
+    }
+  }
   return rows
     .map((row) =>
       (
@@ -42,7 +48,7 @@ export function formatTable(rows: readonly (readonly string[])[], indent = "  ")
         row
           .map((cell, i) => {
             const width = widths[i] as number;
-            return i > 0 && /^-?\d/.test(cell) ? cell.padStart(width) : cell.padEnd(width);
+            return isNumeric[i] === true ? cell.padStart(width) : cell.padEnd(width);
           })
           .join("  ")
       ).trimEnd(),

@@ -7,7 +7,8 @@ export function formatConfigIssues(issues: readonly ConfigIssue[]): string {
     .map((issue) => {
       const place = issue.file === undefined ? "" : `${issue.file}:${issue.line ?? 1}:${issue.column ?? 1}  `;
       const hint = issue.hint === undefined ? "" : ` (${issue.hint})`;
-      return `  ${place}${issue.path === "" ? "" : `${issue.path}: `}${issue.message}${hint}`;
+      const excerpt = issue.excerpt === undefined ? "" : `\n${issue.excerpt.replaceAll(/^/gm, "    ")}`;
+      return `  ${place}${issue.path === "" ? "" : `${issue.path}: `}${issue.message}${hint}${excerpt}`;
     })
     .join("\n");
 }

@@ -237,7 +237,7 @@ function renderError(error: unknown, context: ErrorContext): number {
   const { io, style, json } = context;
   if (error instanceof Interrupted || io.signal.reason instanceof Interrupted) {
     const interrupted = error instanceof Interrupted ? error : (io.signal.reason as Interrupted);
-    const again = [context.program, ...context.argv].join(" ");
+    const again = [context.program, ...context.argv].map(quoted).join(" ");
     if (json) io.stdout(`${JSON.stringify({ error: { code: "interrupted", message: interrupted.message } })}\n`);
     io.stderr(`${style.yellow("interrupted.")} What is finished is kept; resume with: ${again}\n`);
     return interrupted.exitCode;
@@ -256,6 +256,11 @@ function renderError(error: unknown, context: ErrorContext): number {
   if (json) io.stdout(`${JSON.stringify({ error: { code: "bug", message: String(error) } })}\n`);
   io.stderr(`${style.red("bug:")} this should not have happened; please report it with the lines below.\n${stack}\n`);
   return 1;
+}
+
+/** An argument as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function ndjsonReporter(write: (text: string) => void): Reporter {

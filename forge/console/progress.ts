@@ -19,6 +19,8 @@ export interface DrawOptions {
 const redrawMs = 100;
 const plainMs = 30_000;
 const plainStep = 0.1;
+/** Where lines stay, a stage that is over sooner is told by its end alone. */
+const quickMs = 1000;
 
 interface StageState {
   startedMs: number;
@@ -54,7 +56,9 @@ export function createProgress(options: DrawOptions): { readonly report: Reporte
     const fraction = event.total === undefined || event.total === 0 ? 0 : event.done / event.total;
     const due = terminal
       ? now() - state.drawnMs >= redrawMs
-      : now() - state.drawnMs >= plainMs || fraction - state.drawnFraction >= plainStep;
+      : elapsed >= quickMs &&
+        fraction < 1 &&
+        (now() - state.drawnMs >= plainMs || fraction - state.drawnFraction >= plainStep);
     if (!due) return;
     state.drawnMs = now();
     state.drawnFraction = fraction;

@@ -41,7 +41,7 @@ export interface LocalExecutorOptions {
 export function localExecutor(options: LocalExecutorOptions): Executor {
   const { workers } = options;
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
-  return async (plan, { folder, reporter, signal }) => {
+  return async (plan, { folder, reporter, signal, afterStage }) => {
     collectByBatches();
     const entry = moduleUrl(import.meta.url, "./worker.ts");
     const files = sharedFiles(folder);
@@ -52,8 +52,10 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
         : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal, provide });
     const records: CompletionRecord[] = [];
     for (const stage of plan.stages) {
-      records.push(...(await runStage(stage, { pool, module, folder, reporter, workers, signal })));
+      const done = await runStage(stage, { pool, module, folder, reporter, workers, signal });
+      records.push(...done);
       files.release();
+      await afterStage?.(stage.name, done);
     }
     return records;
   };

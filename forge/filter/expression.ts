@@ -391,12 +391,11 @@ function present(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-function invalid(text: string, at: number, message: string): ConfigError {
-  const line = text.slice(text.lastIndexOf("\n", at - 1) + 1).split("\n")[0] ?? "";
-  const column = at - (text.lastIndexOf("\n", at - 1) + 1);
-  return new ConfigError(
-    "expression-invalid",
-    `The condition is wrong at character ${at + 1}: ${message}\n  ${line}\n  ${" ".repeat(column)}^`,
-    [{ path: "filters", message: `${message}, at character ${at + 1} of: ${text}` }],
-  );
+function invalid(text: string, at: number, problem: string): ConfigError {
+  const start = text.lastIndexOf("\n", at - 1) + 1;
+  const line = text.slice(start).split("\n")[0] ?? "";
+  const message = `wrong at character ${at + 1}: ${problem}`;
+  return new ConfigError("expression-invalid", `The condition is ${message}`, [
+    { path: "", message, excerpt: `${line}\n${" ".repeat(at - start)}^` },
+  ]);
 }

@@ -20,6 +20,7 @@ import { inputsPath } from "./layout.ts";
 import { prepareOutput, removeUnplanned, type OutputOptions } from "./output.ts";
 import { planCorpus } from "./plan.ts";
 import { withoutLaterStages, withoutPieces, withPieces } from "./plan-pieces.ts";
+import { checkReading } from "./quarantine.ts";
 import { findRecord } from "./records.ts";
 import { seal } from "./seal.ts";
 import { writeSecrets } from "./secrets.ts";
@@ -113,7 +114,10 @@ async function execute(
 ): Promise<Execution> {
   try {
     await writeSecrets(out, secrets);
-    return await executor(plan, { folder: out, reporter, signal });
+    const afterStage = async (stage: string, records: readonly CompletionRecord[]): Promise<void> => {
+      if (stage === "ingest") await checkReading(out, records, reporter);
+    };
+    return await executor(plan, { folder: out, reporter, signal, afterStage });
   } finally {
     await writeSecrets(out, {});
     // What tasks left half-written when one of them failed: on a full disk it would be in the way.

@@ -52,7 +52,7 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
       `${folder} has no manifest.json`,
       { file: path },
       {
-        hint: "It is written last, so no run has finished here: run `forge build-corpus` again.",
+        hint: "It is written last: either the run did not finish (run its command again), or this is no output of build-corpus.",
       },
     );
   }

@@ -1,5 +1,6 @@
 /** Composes the rooms: a corpus config becomes a plan, a plan becomes an output folder that accounts for everything. */
 export { buildCorpus, planBuild, refilterCorpus, type BuildOptions } from "./build.ts";
+export { checkCorpusConfig } from "./check-config.ts";
 export { copyCard, copyLayout, previewCard, readCorpusManifest, refreshCard } from "./card-files.ts";
 export type { ExecuteOptions, Execution, Executor, TaskContext, TaskOutcome, TaskProgress } from "./executor.ts";
 export { countDone, estimateBasis, estimateBuild, type BuildEstimate } from "./estimate.ts";

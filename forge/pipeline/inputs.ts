@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { sourceConfigSchema, type CorpusConfig, type SourceConfig } from "../../schemas/config/corpus.ts";
 import { DataError, digestFile, readJsonIfThere, UsageError } from "../base/index.ts";
 import { filterFiles, signalNames, wholeLists, type FilterLists } from "../filter/index.ts";
+import { refuseWrongConfig } from "./check-config.ts";
 import { inputsPath } from "./layout.ts";
 import { planSources, type InputFile, type InputSplit } from "../read/index.ts";
 import { describeExisting, type ExistingPart } from "./tasks/existing.ts";
@@ -38,9 +39,10 @@ export interface CorpusInputs {
  * Finds and hashes the inputs of a run.
  *
  * @param cwd folder that `config.root` and the tokenizer's path are relative to
- * @throws DataError when a source, a model or the tokenizer is not there
+ * @throws ConfigError `config-invalid`; DataError when a source, a model or the tokenizer is not there
  */
 export async function describeInputs(config: CorpusConfig, cwd: string, signal?: AbortSignal): Promise<CorpusInputs> {
+  refuseWrongConfig(config);
   const root = resolve(cwd, config.root);
   const { read, remote } = config;
   const found = await planSources(config.sources, { root, read, remote, ...(signal && { signal }) });
@@ -79,9 +81,10 @@ async function describeSettings(
 /**
  * Inputs of a run that filters again what an earlier run read: its sources as they were then.
  *
- * @throws UsageError `corpus-not-there`
+ * @throws ConfigError `config-invalid`; UsageError `corpus-not-there`
  */
 export async function storedInputs(folder: string, config: CorpusConfig, cwd: string): Promise<CorpusInputs> {
+  refuseWrongConfig(config);
   const json = await readJsonIfThere(join(folder, inputsPath));
   if (json === undefined) {
     throw new UsageError("corpus-not-there", `${folder} holds no corpus whose documents could be filtered again`, {

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { signalPrefix } from "../../schemas/record/document.ts";
 import { planSchema } from "../../schemas/run/plan.ts";
-import { DataError, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
+import { DataError, exists, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
 import { openParquet, readTokenFile } from "../shard/index.ts";
 import { loadTokenizer } from "../tokenize/index.ts";
 import { planPath, tokenizerPath } from "./layout.ts";
@@ -46,11 +46,12 @@ const contextTokens = 24;
  * Finds the document of a token.
  *
  * @param shard name or path of a shard below the folder, e.g. `train-00000`
- * @throws UsageError `position-outside` when the shard has fewer tokens
+ * @throws UsageError `shard-unknown`; `position-outside` when the shard has fewer tokens
  * @throws DataError when the shard, the tokenizer or the documents cannot be read
  */
 export async function locateToken(folder: string, shard: string, position: number): Promise<TokenOrigin> {
   const name = `tokens/${basename(shard).replace(/\.arrow$/, "")}.arrow`;
+  if (!(await exists(join(folder, name)))) throw await shardUnknown(folder, shard);
   const { values, offsets, metadata, id, source } = await readTokenFile(join(folder, name));
   if (position >= values.length) {
     throw new UsageError("position-outside", `${name} has ${values.length} tokens, so there is none at ${position}`, {
@@ -85,6 +86,22 @@ export async function locateToken(folder: string, shard: string, position: numbe
     after: decode(position + 1, position + 1 + contextTokens),
     record: await findSourceRecord(folder, documentId, source(document)),
   };
+}
+
+/** Says which shards there are. */
+async function shardUnknown(folder: string, shard: string): Promise<UsageError> {
+  const entries = await readdir(join(folder, "tokens")).catch(() => []);
+  const names = entries
+    .filter((name) => name.endsWith(".arrow"))
+    .map((name) => name.slice(0, -".arrow".length))
+    .sort();
+  const shown = names.length > 6 ? [...names.slice(0, 3), "…", ...names.slice(-2)] : names;
+  return new UsageError("shard-unknown", `${folder} has no token shard ${shard}`, {
+    hint:
+      names.length === 0
+        ? "It has no tokens/ at all: name the output folder of a finished forge build-corpus."
+        : `It has ${shown.join(", ")}`,
+  });
 }
 
 /** Reads the splits of a source again until the document turns up. */

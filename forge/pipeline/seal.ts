@@ -2,19 +2,18 @@
  * The end of a run: adds up what tasks counted, holds it against the law of conservation, writes quarantine list, card
  * and, last of all, the manifest.
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusFigures, CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import { lostDocuments, type Conservation, type ManifestFile, type StageCounts } from "../../schemas/run/manifest.ts";
 import type { CompletionRecord } from "../../schemas/run/plan.ts";
-import { assert, DataError, writeFileAtomic } from "../base/index.ts";
+import { assert } from "../base/index.ts";
 import { version } from "../base/version.ts";
 import { datasetOf } from "../read/index.ts";
 import type { LeftDocuments, PlannedShard } from "../shard/index.ts";
 import { sealWithCard } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
-import { partitionFiles, quarantinePath, revisions } from "./layout.ts";
+import { revisions } from "./layout.ts";
+import { nothingKept, writeQuarantine } from "./quarantine.ts";
 import type { FlagFigures, IndexFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
 import type { IngestCounts } from "./tasks/ingest.ts";
@@ -57,24 +56,6 @@ export async function seal(
     files: [...outputFiles(records), quarantine],
   };
   return await sealWithCard(folder, draft);
-}
-
-/** An empty corpus would only fail later, in whoever trains on it. */
-function nothingKept({ documentsIn, rejected, quarantined }: Conservation): DataError {
-  const reasons = Object.entries(rejected).map(([reason, count]) => `${count} ${reason}`);
-  const found = [...reasons, ...(quarantined > 0 ? [`${quarantined} quarantined`] : [])].join(", ");
-  return new DataError(
-    "nothing-kept",
-    `No document is left of ${documentsIn}: ${found}`,
-    {},
-    {
-      hint:
-        quarantined === documentsIn
-          ? "Look at quarantine.jsonl in the output folder: it names the fault and the place of each record."
-          : "Look at the filters in the config, and at rejects/ in the output folder for the measured values.",
-      details: { documentsIn, rejected, quarantined },
-    },
-  );
 }
 
 type ByStage = ReadonlyMap<string, readonly CompletionRecord[]>;
@@ -276,15 +257,6 @@ function contaminationFigures(
     cutDocuments: sum(marks.map((one) => one.cutDocuments)),
     cutCharacters: sum(marks.map((one) => one.cutCharacters)),
   };
-}
-
-/** All quarantined input of a run in one file, in the order of the partitions. */
-async function writeQuarantine(folder: string, partitions: number): Promise<ManifestFile> {
-  const parts: Buffer[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    parts.push(await readFile(join(folder, partitionFiles(partition).quarantine)));
-  }
-  return { path: quarantinePath, ...(await writeFileAtomic(join(folder, quarantinePath), Buffer.concat(parts))) };
 }
 
 function sum(values: readonly number[]): number {

@@ -4,9 +4,9 @@
  * Presets walk `node_modules` themselves: sorted, without symbolic links (workspaces, linked packages) and without
  * hidden names (`.bin`, `.cache`, `.package-lock.json`), so that two installs of one lock file give the same list.
  */
-import type { Stats } from "node:fs";
-import { glob, readdir, realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, matchesGlob, resolve } from "node:path";
+import { constants, type Stats } from "node:fs";
+import { access, glob, readdir, realpath, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, matchesGlob, resolve } from "node:path";
 import type { SourceConfig } from "../../schemas/config/corpus.ts";
 import { isSystemError, wrapFileError } from "../base/index.ts";
 import { sourceUri } from "./identity.ts";
@@ -112,9 +112,15 @@ async function linkedKind(path: string, around: readonly string[] | undefined): 
 /** A file, all files of a folder, or what a glob matches. */
 async function expand(pattern: string, root: string): Promise<readonly string[]> {
   const path = resolve(root, pattern);
-  const there = await stat(path).catch(() => undefined);
+  const there = await stat(path).catch((error: unknown) => refuseLocked(error, path));
   if (there?.isFile() === true) return [path];
   if (there?.isDirectory() === true) return await walk(path, { wanted: () => true, around: [] });
+  // `glob` passes over folders that it may not read: what is in them would be missing without a word.
+  for await (const entry of glob(dirname(pattern), { cwd: root, withFileTypes: true })) {
+    const folder = resolve(root, entry.parentPath, entry.name);
+    if (!entry.isDirectory()) continue;
+    await access(folder, constants.R_OK | constants.X_OK).catch((error: unknown) => refuseLocked(error, folder));
+  }
   const paths: string[] = [];
   for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
     const match = join(entry.parentPath, entry.name);
@@ -122,6 +128,12 @@ async function expand(pattern: string, root: string): Promise<readonly string[]>
     else if (entry.isSymbolicLink() && (await isFile(match))) paths.push(match);
   }
   return paths;
+}
+
+/** @throws DataError `file-unreadable`; any other fault means that nothing is there */
+function refuseLocked(error: unknown, path: string): undefined {
+  if (isSystemError(error) && (error.code === "EACCES" || error.code === "EPERM")) throw wrapFileError(error, path);
+  return undefined;
 }
 
 async function isFile(path: string): Promise<boolean> {

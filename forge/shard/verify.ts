@@ -68,7 +68,7 @@ export async function verifyOutput(folder: string, options: VerifyOptions = {}):
       `${folder} has no manifest.json`,
       { file: path },
       {
-        hint: "It is written last, so the run did not finish: run the same command again.",
+        hint: "It is written last: either the run did not finish (run its command again), or this is no output of forge.",
       },
     );
   }

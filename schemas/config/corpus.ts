@@ -54,7 +54,7 @@ export const sourceConfigSchema = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9._-]*$/i)
+      .regex(/^[a-z0-9][a-z0-9._-]*$/i, "expected letters, digits, `.`, `_` and `-`, a letter or digit first")
       .describe("Short name, unique in the config: used in counts, the card and mixtures."),
     path: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
@@ -153,7 +153,7 @@ export type ReadConfig = z.infer<typeof readConfigSchema>;
 export const corpusConfigSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9._-]*$/i)
+    .regex(/^[a-z0-9][a-z0-9._-]*$/i, "expected letters, digits, `.`, `_` and `-`, a letter or digit first")
     .describe("Name of the corpus: title of the card and name of its output folder."),
   description: z.string().optional().describe("What the corpus is for, one sentence for the card."),
   out: z.string().min(1).optional().describe("Output folder; without it shards/<name>."),

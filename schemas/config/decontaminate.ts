@@ -22,7 +22,7 @@ export const evaluationFieldsSchema = z
 export const evaluationSetSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9._-]*$/i)
+    .regex(/^[a-z0-9][a-z0-9._-]*$/i, "expected letters, digits, `.`, `_` and `-`, a letter or digit first")
     .describe("Short name, unique in the list: used in the report and the card."),
   path: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])

@@ -131,7 +131,7 @@ export type LengthFilterConfig = z.infer<typeof lengthFilterSchema>;
 /** Name of one of several filters of a kind: part of its reason and of its signal's name. */
 const filterName = z
   .string()
-  .regex(/^[a-z][a-z0-9_]*$/i)
+  .regex(/^[a-z][a-z0-9_]*$/i, "expected letters, digits and `_`, a letter first")
   .describe("Short name, part of the reason and of the signal's name.");
 const listFiles = (text: string): z.ZodDefault<z.ZodArray<z.ZodString>> =>
   z.array(z.string().min(1)).default([]).describe(`${text} Files with one entry a line; # begins a comment.`);

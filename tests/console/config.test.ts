@@ -62,10 +62,10 @@ describe("loadConfig", () => {
     const error = await failure(await file("out: 5\nshards:\n  seed: 1\nshard:\n  seed: -1\nsources:\n  - pth: x\n"));
     expect(error.issues.map(({ path, line, column }) => [path, line, column])).toEqual([
       ["out", 1, 6],
+      ["shards", 2, 1],
       ["shard.seed", 5, 9],
       ["sources.0.path", 7, 5],
       ["sources.0.pth", 7, 5],
-      ["shards", 2, 1],
     ]);
     expect(error.issues.find((issue) => issue.path === "shards")?.hint).toBe('did you mean "shard"?');
     expect(error.issues.find((issue) => issue.path === "sources.0.pth")?.hint).toBe('did you mean "path"?');
@@ -80,6 +80,80 @@ describe("loadConfig", () => {
   it("says that the file is missing", async () => {
     await expect(loadConfig(schema, { path: join(folder, "none.yaml") })).rejects.toMatchObject({
       code: "file-not-found",
+      exitCode: 2,
+      hint: expect.stringContaining("YAML") as string,
+    });
+  });
+
+  it("says what is expected and what stands there instead", async () => {
+    const words = z.strictObject({
+      color: z.enum(["red", "green"]),
+      size: z.int().min(1).max(9),
+      names: z.array(z.string()).min(1),
+      email: z.union([z.literal(false), z.string()]),
+      filters: z.array(
+        z.discriminatedUnion("filter", [
+          z.strictObject({ filter: z.literal("long"), minWords: z.int().default(1) }),
+          z.strictObject({ filter: z.literal("short"), maxWords: z.int().default(1) }),
+        ]),
+      ),
+    });
+    const yaml = `color: rde
+size: 2.5
+names: []
+email: 3
+filters:
+  - filter: shrot
+  - short
+  - filter: short
+    minWords: 3
+  - filter: short
+    maxWord: 3
+`;
+    const error = await loadConfig(words, { path: await file(yaml) }).catch((thrown: unknown) => thrown as ConfigError);
+    const issues = "issues" in error ? error.issues : [];
+    expect(issues.map(({ path, message, hint }) => [path, message, hint])).toEqual([
+      ["color", '"rde" is not known', 'did you mean "red"?'],
+      ["size", "expected a whole number, not 2.5", undefined],
+      ["names", "expected at least 1 entry, not []", undefined],
+      ["email", "expected false or text, not 3", undefined],
+      ["filters.0.filter", '"shrot" is not known', 'did you mean "short"?'],
+      ["filters.1", 'expected a map of keys and values, not "short"', undefined],
+      // Another kind of filter has such a key: that is no help.
+      ["filters.2.minWords", "unknown key", 'did you mean "maxWords"?'],
+      ["filters.3.maxWord", "unknown key", 'did you mean "maxWords"?'],
+    ]);
+    await expect(loadConfig(words, { path: await file("size: 1\n") })).rejects.toMatchObject({
+      issues: expect.arrayContaining([
+        expect.objectContaining({ path: "color", message: "is missing", hint: "known: red, green" }),
+        expect.objectContaining({ path: "names", message: "is missing: expected a list" }),
+      ]) as unknown,
+    });
+  });
+
+  it("sets one value of a list that the file leaves to its default", async () => {
+    const lists = z.strictObject({
+      steps: z.array(z.strictObject({ name: z.string(), limit: z.int() })).default([
+        { name: "a", limit: 1 },
+        { name: "b", limit: 2 },
+      ]),
+    });
+    const loaded = await loadConfig(lists, { path: await file("{}"), sets: ["steps.1.limit=5"] });
+    expect(loaded.config.steps).toEqual([
+      { name: "a", limit: 1 },
+      { name: "b", limit: 5 },
+    ]);
+    expect(loaded.origins["steps.1.limit"]).toBe("set");
+    // The schema's own default stays as it was.
+    expect((await loadConfig(lists, {})).config.steps[1]?.limit).toBe(2);
+  });
+
+  it("shows what a check has against a config at the place of the value", async () => {
+    const check = (): { path: string; message: string }[] => [{ path: "shard.seed", message: "is odd" }];
+    const failed = loadConfig(schema, { path: await file("out: a\nshard:\n  seed: 3\n"), check });
+    await expect(failed).rejects.toMatchObject({
+      code: "config-invalid",
+      issues: [{ path: "shard.seed", message: "is odd", line: 3, column: 9 }],
     });
   });
 

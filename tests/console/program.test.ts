@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, DataError, EnvironmentError } from "../../forge/base/errors.ts";
 import type { CommandSpec } from "../../forge/console/command.ts";
 import { Interrupted, runProgram, type ProgramIo, type ProgramSpec } from "../../forge/console/program.ts";
+import { createProgress } from "../../forge/console/progress.ts";
+import { createStyle } from "../../forge/console/style.ts";
 import { forgeProgram } from "../../forge/cli/index.ts";
 
 async function run(
@@ -108,12 +110,12 @@ describe("runProgram", () => {
     const controller = new AbortController();
     controller.abort(new Interrupted("SIGINT"));
     const { code, err } = await run(
-      ["weigh", "x", "--out", "d"],
+      ["weigh", "texts/**/*.jsonl", "--out", "d"],
       { run: ({ signal }) => Promise.reject(signal.reason as Error) },
       { signal: controller.signal },
     );
     expect(code).toBe(130);
-    expect(err).toContain("resume with: p weigh x --out d");
+    expect(err).toContain("resume with: p weigh 'texts/**/*.jsonl' --out d\n");
   });
 
   it("shows help with examples first, and loads every command of forge", async () => {
@@ -140,6 +142,30 @@ describe("runProgram", () => {
     for (const entry of forgeProgram.commands) expect((await entry.load()).name).toBe(entry.name);
   });
 
+  it("off a terminal writes a line each 10 % or 30 s, and none for a stage that is over at once", () => {
+    let text = "";
+    let clock = 0;
+    const { report } = createProgress({
+      write: (more) => (text += more),
+      style: createStyle({ terminal: false, env: {} }),
+      terminal: false,
+      columns: 80,
+      now: () => clock,
+    });
+    const at = (ms: number, done: number): void => {
+      clock = ms;
+      report({ type: "stage-progress", stage: "read", done, total: 100, unit: "documents" });
+    };
+    report({ type: "stage-start", stage: "read" });
+    at(900, 40);
+    at(1100, 41);
+    at(2000, 45);
+    at(3000, 51);
+    at(33_000, 52);
+    at(34_000, 100);
+    expect(text.match(/\d+ documents/g)).toEqual(["41 documents", "51 documents", "52 documents"]);
+  });
+
   it("draws progress as plain lines off a terminal and as NDJSON under --json", async () => {
     const command: Partial<CommandSpec> = {
       run: ({ reporter }) => {
@@ -149,7 +175,7 @@ describe("runProgram", () => {
         return Promise.resolve({ text: "", json: {} });
       },
     };
-    expect((await run(["weigh", "x"], command)).err).toBe("  read  50 %  5 documents\n✓ read 1.2 s  kept 9\n");
+    expect((await run(["weigh", "x"], command)).err).toBe("✓ read 1.2 s  kept 9\n");
     const lines = (await run(["weigh", "x", "--json"], command)).err.trim().split("\n");
     expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([
       "stage-start",

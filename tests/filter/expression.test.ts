@@ -72,10 +72,16 @@ describe("parseExpression", () => {
     expect(() => parseExpression(text, names)).toThrow(message);
   });
 
-  it("shows where the fault stands", () => {
-    expect(() => parseExpression("signals.words > 3 and signals.wrods < 2", names)).toThrow(
-      "signals.words > 3 and signals.wrods < 2\n                                ^",
-    );
+  it.each([
+    [
+      "signals.words > 3 and signals.wrods < 2",
+      "signals.words > 3 and signals.wrods < 2\n                              ^",
+    ],
+    ["signals.words > 3\n  and signals.wrods < 2", "  and signals.wrods < 2\n              ^"],
+    ["signals.words >", "signals.words >\n               ^"],
+  ])("shows where the fault in %j stands", (text, excerpt) => {
+    const parse = (): unknown => parseExpression(text, names);
+    expect(parse).toThrow(expect.objectContaining({ issues: [expect.objectContaining({ excerpt })] }));
   });
 
   it("tells which signals it needs", () => {
