@@ -141,6 +141,8 @@ export const Mark = { consent: 1, noise: 2, hint: 4, note: 8 } as const;
 
 /** Classes repeat: pages have few different ones, and the patterns are long. */
 const maxRemembered = 4096;
+/** Longer lists of classes are made by accident or malice, and would fill the memory. */
+const maxRememberedLength = 500;
 const remembered = new Map<string, number>();
 
 /** Bits of {@link Mark}. */
@@ -153,6 +155,7 @@ export function marksOf(classes: string): number {
   const isHint = (name: string): boolean => hintMarks.test(name) && !contentMarks.test(name);
   if (hintMarks.test(classes) && classes.split(/\s+/).some(isHint)) bits |= Mark.hint;
   if (noteMarks.test(classes)) bits |= Mark.note;
+  if (classes.length > maxRememberedLength) return bits;
   if (remembered.size >= maxRemembered) remembered.clear();
   remembered.set(classes, bits);
   return bits;

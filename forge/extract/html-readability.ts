@@ -8,7 +8,12 @@ import type { ReadabilityConfig } from "../../schemas/config/extract.ts";
 import { readHtmlBlocks } from "./html-blocks.ts";
 import { renderBlocks, type ExtractedText } from "./html.ts";
 
-export type ReadabilityFault = "html-too-large" | "html-too-many-elements" | "html-too-deep" | "html-unreadable";
+export type ReadabilityFault =
+  | "html-too-large"
+  | "html-too-many-elements"
+  | "html-too-deep"
+  | "html-too-many-steps"
+  | "html-unreadable";
 
 /** A page that readability is not asked about, or that it failed on, with the count that exceeded its budget. */
 export interface ReadabilityRefusal {
@@ -24,10 +29,12 @@ export async function loadReadability(): Promise<ExtractByReadability> {
   return (html, config) => {
     const bytes = Buffer.byteLength(html);
     if (bytes > config.maxBytes) return { reason: "html-too-large", value: bytes };
-    const { maxElements, maxDepth } = config;
+    const { maxElements, maxDepth, maxSteps } = config;
     const page = readHtmlBlocks(html, { maxElements, maxDepth });
     if (page.cut) return { reason: "html-too-many-elements", value: page.elements };
     if (page.depth > maxDepth) return { reason: "html-too-deep", value: page.depth };
+    // Each node is looked at from every pair of elements around it; one element with too many children exceeds the stack.
+    if (page.steps > maxSteps) return { reason: "html-too-many-steps", value: page.steps };
     const head = { title: page.title || null, language: page.language || null, cut: false };
     let article: ReturnType<InstanceType<typeof Readability>["parse"]>;
     try {

@@ -47,6 +47,15 @@ export const readabilityConfigSchema = z.strictObject({
     .default(50_000)
     .describe("A page with more elements is rejected as `html-too-many-elements`."),
   maxDepth: z.int().min(1).max(1000).default(500).describe("A page nested deeper is rejected as `html-too-deep`."),
+  maxSteps: z
+    .int()
+    .min(1)
+    .max(200_000_000)
+    .default(200_000_000)
+    .describe(
+      "A page with more nodes (elements, comments, pieces of text), each counted by the square of its depth and 2,000 " +
+        "more, is rejected as `html-too-many-steps`: so much time and stack would it take.",
+    ),
 });
 export type ReadabilityConfig = z.infer<typeof readabilityConfigSchema>;
 

@@ -159,6 +159,7 @@ describe("budgets", () => {
     ["headings", "<h2>a".repeat(200_000)],
     ["preformatted lines", `<pre>${"a  \n".repeat(250_000)}`],
     ["scripts that nothing closes", "<script>".repeat(120_000)],
+    ["classes of one element, over and over", `<p ${`class="${"a nav ".repeat(160)}" `.repeat(1000)}>`],
   ])("ends soon on a megabyte of %s", (_name, html) => {
     expect(html.length).toBeGreaterThan(700_000);
     expect(extractHtml(html, { ...config, maxElements: 1_000_000 }).text.length).toBeLessThanOrEqual(html.length * 3);
@@ -213,10 +214,22 @@ describe("createExtractor", () => {
     expect(texts[1]).toContain(sentence.trim());
   });
 
+  it("ends soon, and within any stack, on the worst pages that readability is asked about", async () => {
+    const worst = ["<".repeat(50_000), "<div>".repeat(150) + "<".repeat(300)];
+    const { texts, rejections } = await extract(worst, { html: "readability" });
+    expect(rejections).toEqual([null, null]);
+    expect(texts.map((text) => text.length >= 300)).toEqual([true, true]);
+    const { rejections: refused } = await extract(["<".repeat(100_001), "<div>".repeat(490) + "<".repeat(900)], {
+      html: "readability",
+    });
+    expect(refused.map((one) => one?.reason)).toEqual(["html-too-many-steps", "html-too-many-steps"]);
+  });
+
   it.each([
     ["html-too-large", "x".repeat(3000), { maxBytes: 2999 }, 3000],
     ["html-too-many-elements", "<p>x".repeat(20), { maxElements: 19 }, 20],
     ["html-too-deep", "<div>".repeat(60), { maxDepth: 59 }, 60],
+    ["html-too-many-steps", "<p>x<!---->&amp;", { maxSteps: 8002 }, 8003],
   ] as const)("does not ask readability about a page that is %s", async (reason, html, budget, value) => {
     const refused = await extract([html], { html: "readability", readability: budget });
     expect(refused.rejections).toEqual([{ reason, value }]);
