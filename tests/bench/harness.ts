@@ -86,6 +86,7 @@ export interface BenchResult {
     /** Of a sampled row: ours on the whole, the peer on twice the sample. */
     readonly oursWhole?: readonly number[];
     readonly peerDouble?: readonly number[];
+    readonly peerWhole?: readonly number[];
   };
   /** Of a sampled row: ours on the whole; `value` and `ratio` are the sample's. */
   readonly wholeValue?: number;
