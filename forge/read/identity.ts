@@ -1,5 +1,5 @@
 /** Ids of documents: the same in every run, on every machine, however the input was split. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { posix, relative, sep } from "node:path";
 
 /**
@@ -10,7 +10,7 @@ import { posix, relative, sep } from "node:path";
  *   WARC's gzip member (`member+offset` for what does not begin it)
  */
 export function documentId(uri: string, place: number | string): string {
-  return createHash("sha256").update(`${uri}\n${place}`).digest("hex").slice(0, 32);
+  return hash("sha256", `${uri}\n${place}`).slice(0, 32);
 }
 
 /** A file's URI: its path from the root with forward slashes; `..` stays for files outside. */

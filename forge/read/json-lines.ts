@@ -86,6 +86,18 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     }
   };
 
+  /** Works off what is complete once these bytes have come. Only the line that was unfinished is copied. */
+  const workThrough = (chunk: Uint8Array): void => {
+    const at = pending.length === 0 ? -1 : chunk.indexOf(lineFeed);
+    if (at >= 0) {
+      pending = concat(pending, [chunk.subarray(0, at + 1)]);
+      work(false);
+      if (ended) return;
+    }
+    pending = concat(pending, [chunk.subarray(at + 1)]);
+    work(false);
+  };
+
   let parts: Uint8Array[] = [];
   let waiting = 0;
   try {
@@ -93,10 +105,9 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
       parts.push(chunk);
       waiting += chunk.length;
       if (waiting < chunkBytes) continue;
-      pending = concat(pending, parts);
+      workThrough(concat(new Uint8Array(0), parts));
       parts = [];
       waiting = 0;
-      work(false);
       if (collect.full) yield;
       if (ended) return;
     }
@@ -136,12 +147,16 @@ class LineReader {
   /** Reads the complete lines of a chunk that begins at `base`; returns how many bytes are done. */
   take(chunk: Uint8Array, base: number, final: boolean): number {
     const { kernels, read } = this.#context;
-    const lines = kernels.extractJsonLines(chunk, { fields: this.#fields, maxRecordBytes: read.maxRecordBytes, final });
+    const { maxRecordBytes, onInvalidUtf8 } = read;
+    let lines = kernels.extractJsonLines(chunk, { fields: this.#fields, maxRecordBytes, final, borrow: true });
+    const repairs = onInvalidUtf8 === "replace" && lines.quarantined.some(({ reason }) => reason === "invalid-utf8");
+    // The kernel that repairs takes back what this one lent.
+    if (repairs) lines = withOwnValues(lines);
     let next = 0;
     for (const line of lines.quarantined) {
       next = this.#appendBefore(lines, next, line.byteOffset, base);
       const bytes = chunk.subarray(line.byteOffset, line.byteOffset + line.byteLength);
-      if (line.reason === "invalid-utf8" && read.onInvalidUtf8 === "replace") {
+      if (line.reason === "invalid-utf8" && repairs) {
         this.#repaired(bytes, base + line.byteOffset, kernels);
         continue;
       }
@@ -224,6 +239,11 @@ class LineReader {
     }
     return row;
   }
+}
+
+function withOwnValues(lines: JsonLines): JsonLines {
+  const own = (column: JsonColumn): JsonColumn => ({ ...column, values: column.values.slice() });
+  return { ...lines, columns: new Map([...lines.columns].map(([name, column]) => [name, own(column)])) };
 }
 
 type ColumnBuilder = DocumentBatchBuilder["columns"]["text"];

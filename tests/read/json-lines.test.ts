@@ -1,6 +1,7 @@
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readSplit, splitSources } from "../../forge/read/index.ts";
 import { configOf, folderOf, readAll } from "./support.ts";
 
 const sources = [{ name: "docs", path: "docs.jsonl" }];
@@ -124,6 +125,46 @@ describe("reading JSON Lines", () => {
     const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "*" }]));
     expect(documents.map(({ text }) => text)).toEqual(["last", "🏋\u0000/", "a lone \ufffd."]);
     expect(quarantined.map(({ row, reason }) => [row, reason])).toEqual([[1, "field-not-text"]]);
+  });
+
+  it("gives the same documents and bad input however the bytes come in", async () => {
+    const line = (i: number): string | Uint8Array => {
+      if (i % 97 === 0) return "{broken";
+      if (i % 89 === 0) return JSON.stringify({ text: "long ".repeat(60_000) });
+      const text = `document ${i} ${"word ".repeat((i * 7919) % 2000)}`;
+      return i % 101 === 0 ? Buffer.from(`{"text": "${text}\xff"}`, "latin1") : JSON.stringify({ text });
+    };
+    const lines = Array.from({ length: 1000 }, (_, i) => Buffer.from(line(i)));
+    const content = Buffer.concat(lines.flatMap((one) => [one, Buffer.from("\n")]));
+    const config = configOf([{ name: "s", path: "a.jsonl" }], {
+      maxRecordBytes: 2 ** 18,
+      onInvalidUtf8: "replace",
+      splitBytes: 2 ** 22,
+    });
+    const readIn = async (chunkBytes: number): Promise<unknown> => {
+      const source = {
+        uri: "a.jsonl",
+        size: content.length,
+        async *read(start = 0, end = content.length) {
+          for (let at = start; at < end; at += chunkBytes) yield content.subarray(at, Math.min(end, at + chunkBytes));
+        },
+      };
+      const file = { source: "s", uri: "a.jsonl", format: "jsonl", compression: "none", fingerprint: "" } as const;
+      const found: unknown[] = [];
+      for (const split of splitSources([{ ...file, bytes: content.length }], config.read.splitBytes)) {
+        const options = { root: "/", source: config.sources[0] as (typeof config.sources)[number], read: config.read };
+        for await (const item of readSplit(split, { ...options, openSource: async () => source })) {
+          if ("quarantine" in item) found.push(item.quarantine);
+          else found.push(...[...item.batch].map((row) => row.toJSON() as unknown));
+        }
+      }
+      return found.map((one) => JSON.stringify(one)).sort();
+    };
+    const whole = await readIn(content.length);
+    expect(whole).toHaveLength(1000);
+    for (const chunkBytes of [70_000, 2 ** 19, 2 ** 20, 2 ** 20 + 1, 3_000_001]) {
+      expect(await readIn(chunkBytes)).toEqual(whole);
+    }
   });
 
   it("passes over a byte order mark at the beginning of a file, however it is compressed and split", async () => {
