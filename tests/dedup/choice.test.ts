@@ -61,7 +61,7 @@ describe("which copy stays", () => {
     }
   });
 
-  test("documents of two scopes are never compared, exactly or nearly", async () => {
+  test("documents of two scopes are never compared, by URL, exactly or nearly", async () => {
     const near = `${prose("x", 0, 39)} other`;
     expect(trueJaccard(text, near)).toBeGreaterThanOrEqual(0.8);
     const parts = [
@@ -77,6 +77,17 @@ describe("which copy stays", () => {
     const together = parts.map((part) => part.map((one) => ({ ...one, scope: 0 })));
     const whole = await runDedup(partitionsOf(together), config(dense), join(folder, "whole"));
     expect(kept(whole.fates, names)).toHaveLength(1);
+    const pages = [1, 2].map((scope) =>
+      ["first", "second"].map((name) =>
+        document(`${name} ${scope}`, prose(`${name[0]}${"xyz"[scope]}`, 0, 20), { scope, url: "http://a.test/" }),
+      ),
+    );
+    const byUrl = await runDedup(partitionsOf(pages), config({ url: true }), join(folder, "url"));
+    const left = kept(
+      byUrl.fates,
+      [1, 2].flatMap((scope) => [`first ${scope}`, `second ${scope}`]),
+    );
+    expect(left.map((name) => name.at(-1))).toEqual(["1", "2"]);
   });
 });
 

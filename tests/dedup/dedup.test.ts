@@ -129,40 +129,15 @@ describe("near copies", () => {
     "candidates follow the S-curve, and every removal has a kept partner at or above the threshold, with %s",
     async (_, load, shape) => {
       const kernels = await load();
-      // Pairs that share a prefix of s n-grams and go on differently, so that their Jaccard is s / (2n - s).
-      const shingleCount = 60;
-      const pairs: { readonly a: TestDocument; readonly b: TestDocument; readonly jaccard: number }[] = [];
-      for (const target of [0.5, 0.6, 0.7, 0.75, 0.79, 0.81, 0.85, 0.9, 0.95, 1]) {
-        for (let copy = 0; copy < 24; copy++) {
-          const shared = Math.round((2 * shingleCount * target) / (1 + target));
-          const base = 100_000 * pairs.length;
-          const common = words(base, shared + 4);
-          const tail = shingleCount - shared;
-          const a = document(
-            `a${pairs.length}`,
-            `${common} ${target === 1 ? common : words(base + 10_000, tail, "x")}`,
-          );
-          // Said thrice instead of twice: other bytes, the same n-grams.
-          const b =
-            target === 1
-              ? document(`b${pairs.length}`, `${a.text} ${common}`)
-              : document(`b${pairs.length}`, `${common} ${words(base + 20_000, tail, "y")}`);
-          pairs.push({ a, b, jaccard: trueJaccard(a.text, b.text) });
-        }
-      }
+      const pairs = pairsOf([0.5, 0.6, 0.7, 0.75, 0.79, 0.81, 0.85, 0.9, 0.95, 1], 24);
       const { fates, counts } = await runDedup(
         partitionsOf([pairs.map(({ a }) => a), pairs.map(({ b }) => b)]),
         config(shape),
         folder,
         { kernels },
       );
-      let expected = 0;
-      let expectedAbove = 0;
       let removed = 0;
       for (const { a, b, jaccard } of pairs) {
-        const probability = 1 - (1 - jaccard ** shape.rows) ** shape.bands;
-        expected += probability;
-        if (jaccard >= 0.8) expectedAbove += probability;
         const lost = [a, b].filter(({ id }) => fates.get(id)?.reason !== undefined);
         expect(lost.length, "never both").toBeLessThanOrEqual(1);
         if (lost[0] === undefined) continue;
@@ -174,10 +149,41 @@ describe("near copies", () => {
         expect(fate?.jaccard).toBeCloseTo(jaccard, 12);
         expect(jaccard).toBeGreaterThanOrEqual(0.8);
       }
-      // Five standard deviations of a sum of at most so many coin tosses.
-      expect(Math.abs((counts["candidates.pairs"] ?? 0) - expected)).toBeLessThan(5 * Math.sqrt(pairs.length / 4));
-      expect(Math.abs(removed - expectedAbove)).toBeLessThan(5 * Math.sqrt(120 / 4));
+      const above = pairs.filter(({ jaccard }) => jaccard >= 0.8);
+      expect(Math.abs((counts["candidates.pairs"] ?? 0) - found(pairs, shape).mean)).toBeLessThan(
+        5 * found(pairs, shape).deviation,
+      );
+      expect(Math.abs(removed - found(above, shape).mean)).toBeLessThan(5 * found(above, shape).deviation);
       expect(removed).toBeGreaterThan(60);
+    },
+  );
+
+  test.each([
+    { bands: 14, rows: 8 },
+    { bands: 26, rows: 11 },
+  ])(
+    "candidates follow the S-curve at each similarity, of $bands bands of $rows rows and no other",
+    { timeout: 120_000 },
+    async (shape) => {
+      const levels = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85].map((level) => pairsOf([level], 900));
+      let tellsFewerRows = false;
+      let tellsMoreRows = false;
+      for (const [index, pairs] of levels.entries()) {
+        const parts = partitionsOf([pairs.map(({ a }) => a), pairs.map(({ b }) => b)]);
+        // At a threshold of 0 every candidate is removed.
+        const { counts } = await runDedup(parts, config({ ...shape, threshold: 0 }), join(folder, `${index}`));
+        const { mean, deviation } = found(pairs, shape);
+        const tolerance = 3.5 * deviation + 1;
+        expect(Math.abs((counts["decide.near"] ?? 0) - mean), `at ${pairs[0]?.jaccard}`).toBeLessThan(tolerance);
+        // Another shape would be out of bounds with all but a fiftieth of its luck.
+        const far = (rows: number): boolean => {
+          const other = found(pairs, { ...shape, rows });
+          return Math.abs(other.mean - mean) > tolerance + 2 * other.deviation;
+        };
+        tellsFewerRows ||= far(shape.rows - 1);
+        tellsMoreRows ||= far(shape.rows + 1);
+      }
+      expect([tellsFewerRows, tellsMoreRows], "the test would see another curve").toEqual([true, true]);
     },
   );
 
@@ -272,17 +278,23 @@ describe("independence", () => {
       let run = 0;
       await fc.assert(
         fc.asyncProperty(
-          fc.array(fc.record({ family: fc.nat(4), start: fc.nat(12), length: fc.integer({ min: 0, max: 60 }) }), {
-            minLength: 1,
-            maxLength: 30,
-          }),
-          fc.integer({ min: 1, max: 5 }),
+          fc.array(
+            fc.record({
+              family: fc.nat(4),
+              start: fc.nat(12),
+              length: fc.integer({ min: 0, max: 60 }),
+              date: fc.constantFrom(undefined, "2024", "2024-01-01T00:00:00Z", "2024-01-01 01:00+01:00", "soon"),
+            }),
+            { minLength: 1, maxLength: 30 },
+          ),
+          fc.integer({ min: 1, max: 9 }),
           fc.nat(1000),
-          async (specs, parts, seed) => {
-            const documents = specs.map(({ family, start, length }, i) =>
-              document(`p${i}`, words(family * 1000 + start, length)),
+          fc.record({ keep: fc.constantFrom("first", "newest"), maxPairsPerBand: fc.constantFrom(3, 50_000_000) }),
+          async (specs, parts, seed, { keep, maxPairsPerBand }) => {
+            const documents = specs.map(({ family, start, length, date }, i) =>
+              document(`p${i}`, words(family * 1000 + start, length), { ...(date !== undefined && { date }) }),
             );
-            const settings = config({ bands: 8, rows: 3, leaders: 2, verifyGroups: 3 });
+            const settings = config({ bands: 8, rows: 3, leaders: 2, verifyGroups: 3, keep, maxPairsPerBand });
             const whole = await runDedup(partitionsOf([documents]), settings, join(folder, `${run++}`));
             const shuffled = random(seed).shuffle([...documents]);
             const spread = Array.from({ length: parts }, (_, part) => shuffled.filter((_, i) => i % parts === part));
@@ -325,6 +337,49 @@ test("a truncated intermediate file is a data error that names it", async () => 
     if (size !== byteLength - 1) await runDedup(partitionsOf([[document("a", words(0, 40))]]), config(), folder);
   }
 });
+
+interface Pair {
+  readonly a: TestDocument;
+  readonly b: TestDocument;
+  readonly jaccard: number;
+}
+
+/** So many pairs of each similarity: they share a prefix of s n-grams and go on differently, so it is s / (2n - s). */
+function pairsOf(similarities: readonly number[], copies: number): readonly Pair[] {
+  const shingleCount = 60;
+  const pairs: Pair[] = [];
+  for (const target of similarities) {
+    for (let copy = 0; copy < copies; copy++) {
+      const shared = Math.round((2 * shingleCount * target) / (1 + target));
+      const base = 100_000 * pairs.length;
+      const common = words(base, shared + 4);
+      const tail = shingleCount - shared;
+      const a = document(`a${pairs.length}`, `${common} ${target === 1 ? common : words(base + 10_000, tail, "x")}`);
+      // Said thrice instead of twice: other bytes, the same n-grams.
+      const b =
+        target === 1
+          ? document(`b${pairs.length}`, `${a.text} ${common}`)
+          : document(`b${pairs.length}`, `${common} ${words(base + 20_000, tail, "y")}`);
+      pairs.push({ a, b, jaccard: trueJaccard(a.text, b.text) });
+    }
+  }
+  return pairs;
+}
+
+/** How many of the pairs a shape of bands finds: a sum of independent draws, each at its place on the S-curve. */
+function found(
+  pairs: readonly Pair[],
+  { bands, rows }: { readonly bands: number; readonly rows: number },
+): { readonly mean: number; readonly deviation: number } {
+  let mean = 0;
+  let variance = 0;
+  for (const { jaccard } of pairs) {
+    const probability = 1 - (1 - jaccard ** rows) ** bands;
+    mean += probability;
+    variance += probability * (1 - probability);
+  }
+  return { mean, deviation: Math.sqrt(variance) };
+}
 
 function removedIn(counts: Readonly<Record<string, number>>): number {
   return (counts["decide.exact"] ?? 0) + (counts["decide.normalForm"] ?? 0) + (counts["decide.near"] ?? 0);
