@@ -1,7 +1,7 @@
 /** `forge where`: which document a token belongs to, and where that came from. */
 import { UsageError } from "../base/index.ts";
 import type { CommandSpec } from "../console/command.ts";
-import { locateToken } from "../pipeline/index.ts";
+import { locateToken, type SourceRecord } from "../pipeline/index.ts";
 import { outputFolder } from "./folder.ts";
 
 export const spec: CommandSpec = {
@@ -25,11 +25,9 @@ export const spec: CommandSpec = {
     }
     const origin = await locateToken(folder, shard, Number(position));
     const { record } = origin;
-    const place =
-      record === null ? "not found again" : `record ${record.row} of bytes ${record.start} to ${record.end}`;
     const text = [
       `document  ${origin.id} (number ${origin.document} of the shard, token ${origin.tokenInDocument} of it)`,
-      `source    ${origin.source}, ${place}`,
+      `source    ${origin.source}${record === null ? ", record not found again" : named(record)}`,
       ...(origin.url === null ? [] : [`url       ${origin.url}`]),
       ...(origin.date === null ? [] : [`date      ${origin.date}`]),
       "",
@@ -38,3 +36,8 @@ export const spec: CommandSpec = {
     return { text, json: origin, next: `forge inspect ${name} --id ${origin.id}` };
   },
 };
+
+function named({ unit, place }: SourceRecord): string {
+  if (unit === "file") return "";
+  return unit === "row" ? `, row ${place}` : `, ${unit} at byte ${place}`;
+}

@@ -13,6 +13,7 @@ export {
   signalQuantiles,
   type CorpusRow,
   type DuplicateCluster,
+  type SourceRecord,
 } from "./look.ts";
 export { outputEntries, tokenizerPath } from "./layout.ts";
 export { planChanges } from "./output.ts";

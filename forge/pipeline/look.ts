@@ -7,11 +7,12 @@ import { basename, join } from "node:path";
 import { signalPrefix } from "../../schemas/record/document.ts";
 import { planSchema } from "../../schemas/run/plan.ts";
 import { DataError, exists, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
+import { openSources, readSplit, type RecordPlace, type SplitPart } from "../read/index.ts";
 import { openParquet, readTokenFile } from "../shard/index.ts";
 import { loadTokenizer } from "../tokenize/index.ts";
 import { planPath, tokenizerPath } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
-import { readDocuments } from "./tasks/reading.ts";
+import { readSecrets } from "./secrets.ts";
 
 /** Where a token comes from. */
 export interface TokenOrigin {
@@ -28,15 +29,16 @@ export interface TokenOrigin {
   readonly before: string;
   readonly token: string;
   readonly after: string;
-  /** The record in its source, found by reading the source again; null when that is gone or changed. */
+  /** The record in its source, found by reading the source again; null when that is gone. */
   readonly record: SourceRecord | null;
 }
 
+/** Where a record stands in its source, whatever stands before it, good or bad. */
 export interface SourceRecord {
-  /** Range of the source file that was read in one go, and the record's number in it, from 0. */
-  readonly start: number;
-  readonly end: number;
-  readonly row: number;
+  /** What `place` counts: where a line begins in the decompressed file; a row; where a WARC record begins; nothing. */
+  readonly unit: "line" | "row" | "record" | "file";
+  /** From 0; of a WARC the offset of the gzip member, with `+` and the offset in it where it does not begin it. */
+  readonly place: RecordPlace;
 }
 
 /** Tokens shown on each side. */
@@ -108,19 +110,21 @@ async function shardUnknown(folder: string, shard: string): Promise<UsageError> 
 async function findSourceRecord(folder: string, id: string, uri: string): Promise<SourceRecord | null> {
   const plan = planSchema.safeParse(await readJsonIfThere(join(folder, planPath)));
   const tasks = plan.data?.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
+  const secrets = await readSecrets(folder);
+  let place: RecordPlace | undefined;
+  const onDocument = (found: string, at: RecordPlace): void => {
+    if (found === id) place = at;
+  };
   for (const task of tasks) {
     // The plan made it with this very type.
     const input = task.input as unknown as IngestInput;
+    const openSource = openSources({ ...input, secrets });
     for (const part of input.split.parts) {
       if (part.uri !== uri) continue;
-      let row = 0;
       try {
-        for await (const item of readDocuments({ ...input, split: { ...input.split, parts: [part] } }, folder)) {
-          if ("quarantine" in item) continue;
-          for (const found of item.batch.getChild("id") ?? []) {
-            if (found === id) return { start: part.start, end: part.end, row };
-            row++;
-          }
+        const split = { ...input.split, parts: [part] };
+        for await (const _ of readSplit(split, { ...input, openSource, folder, onDocument })) {
+          if (place !== undefined) return { unit: units[part.format] ?? "file", place };
         }
       } catch (error) {
         if (!(error instanceof ForgeError)) throw error;
@@ -130,6 +134,14 @@ async function findSourceRecord(folder: string, id: string, uri: string): Promis
   }
   return null;
 }
+
+const units: Readonly<Partial<Record<SplitPart["format"], SourceRecord["unit"]>>> = {
+  jsonl: "line",
+  parquet: "row",
+  arrow: "row",
+  warc: "record",
+  wet: "record",
+};
 
 /** One row of `documents/` or `rejects/`, columns by name. */
 export type CorpusRow = Readonly<Record<string, unknown>>;

@@ -22,7 +22,6 @@ import { Footer } from "apache-arrow/ipc/metadata/file";
 import type { FieldMapping } from "../../schemas/config/corpus.ts";
 import { DataError, ForgeError } from "../base/index.ts";
 import { readBytes, type ByteSource } from "./byte-source.ts";
-import { documentId } from "./identity.ts";
 import { decodeLz4Frame } from "./lz4.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes } from "./open.ts";
@@ -233,7 +232,7 @@ function takeBatch(
       continue;
     }
     const record = {
-      id: documentId(part.uri, row),
+      id: collect.identify(part.uri, row),
       text: text instanceof Uint8Array ? text : Buffer.from(fieldText(text) ?? "", "utf8"),
       row,
       byteOffset,

@@ -11,6 +11,7 @@ export { readSplit, type ReadSplitOptions } from "./read.ts";
 export { readObjects, type ReadObjectsOptions } from "./objects.ts";
 export { datasetOf } from "./remote/hugging-face.ts";
 export { probeRemote } from "./remote/probe.ts";
+export type { RecordPlace } from "./identity.ts";
 export { publicUri } from "./remote/uri.ts";
 export { openSources, type SourcesOptions } from "./sources.ts";
 export { splitSources } from "./splits.ts";

@@ -15,7 +15,6 @@ import {
   type JsonLines,
   type TextKernels,
 } from "../kernels/index.ts";
-import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openPart, rangeOf } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
@@ -226,7 +225,7 @@ class LineReader {
         continue;
       }
       const { columns } = this.#collect.builder;
-      columns.id.appendString(documentId(part.uri, byteOffset));
+      columns.id.appendString(this.#collect.identify(part.uri, byteOffset));
       columns.text.append(text.values, text.offsets[row], text.offsets[row + 1]);
       columns.source.appendString(part.uri);
       appendField(columns.url, column(lines, fields.url), row);

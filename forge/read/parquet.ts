@@ -9,7 +9,6 @@ import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup, 
 import type { FieldMapping } from "../../schemas/config/corpus.ts";
 import { DataError, ForgeError } from "../base/index.ts";
 import { readBytes, type ByteSource } from "./byte-source.ts";
-import { documentId } from "./identity.ts";
 import { decodeLz4Block, decodeLz4Hadoop } from "./lz4.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { fieldText, mappedColumns, metaText, quarantineEntry, takeRecord } from "./records.ts";
@@ -141,7 +140,7 @@ function takeRow(
     return;
   }
   const record = {
-    id: documentId(part.uri, row),
+    id: collect.identify(part.uri, row),
     text,
     row,
     byteOffset,

@@ -10,6 +10,7 @@ import { DataError } from "../base/index.ts";
 import { loadKernels, type TextKernels } from "../kernels/index.ts";
 import { readArrow } from "./arrow.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
+import { documentId, type RecordPlace } from "./identity.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { readParquet } from "./parquet.ts";
 import type { InputSplit, ReadItem, ReadRejection, SplitPart } from "./types.ts";
@@ -26,6 +27,8 @@ export interface ReadSplitOptions {
   /** Folder that pieces of cut files stand in. @default the root */
   readonly folder?: string;
   readonly signal?: AbortSignal;
+  /** Told of each document where its record is in the file; see `documentId`. */
+  readonly onDocument?: (id: string, place: RecordPlace) => void;
 }
 
 /** What the reader of one part needs to know. */
@@ -63,9 +66,9 @@ export async function* readSplit(
   split: InputSplit,
   options: ReadSplitOptions,
 ): AsyncGenerator<ReadItem, void, undefined> {
-  const { root, source: config, read, signal, openSource = localSources(root), folder = root } = options;
+  const { root, source: config, read, signal, openSource = localSources(root), folder = root, onDocument } = options;
   const kernels = await loadKernels();
-  const collect = new Collector(read.batchBytes);
+  const collect = new Collector(read.batchBytes, onDocument);
   for (const part of split.parts) {
     signal?.throwIfAborted();
     try {
@@ -104,8 +107,18 @@ export class Collector {
   /** Batches that were ended because the next text is of another type. */
   #ended: ReadItem[] = [];
 
-  constructor(batchBytes: number) {
+  readonly #onDocument: ReadSplitOptions["onDocument"];
+
+  constructor(batchBytes: number, onDocument?: ReadSplitOptions["onDocument"]) {
     this.#batchBytes = batchBytes;
+    this.#onDocument = onDocument;
+  }
+
+  /** Id of the document whose record is at a place of a file. */
+  identify(uri: string, place: RecordPlace): string {
+    const id = documentId(uri, place);
+    this.#onDocument?.(id, place);
+    return id;
   }
 
   /** Time to drain. */

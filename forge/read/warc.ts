@@ -9,7 +9,6 @@ import type { MediaType } from "../../schemas/record/document.ts";
 import { charsetOf, decodeText } from "./charset.ts";
 import { readMembers } from "./gzip-members.ts";
 import { BodyError, decodeBody, parseHttpResponse } from "./http-message.ts";
-import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes, rangeOf } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
@@ -136,7 +135,7 @@ function takeEvent(context: PartContext, collect: Collector, event: WarcEvent, a
 function takeDocument(context: PartContext, collect: Collector, warc: Headers, block: Buffer, at: Place): void {
   const { part, read, kernels, fields } = context;
   const { byteOffset, row, place } = at;
-  const id = documentId(part.uri, place);
+  const id = collect.identify(part.uri, place);
   const url = warc.get("warc-target-uri")?.replace(/^<(.*)>$/, "$1") ?? null;
   const date = warc.get("warc-date") ?? null;
   const reject = (reason: "http-status" | "content-type", value: number): void => {

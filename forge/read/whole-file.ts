@@ -4,7 +4,6 @@ import type { QuarantineReason } from "../../schemas/record/reject.ts";
 import { untagBrown } from "./brown.ts";
 import { decodeMarked, decodeText } from "./charset.ts";
 import { extractDocComments } from "./doc-comments.ts";
-import { documentId } from "./identity.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
@@ -61,7 +60,7 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
   if (text.length === 0) return;
   collect.begin(isPage ? "text/html" : "text/plain");
   collect.addReplacements(repaired.replacements + replacements);
-  collect.builder.append({ id: documentId(part.uri, 0), text, source: part.uri, language: language ?? null });
+  collect.builder.append({ id: collect.identify(part.uri, 0), text, source: part.uri, language: language ?? null });
 }
 
 /** How far into a file zero bytes are looked for. */

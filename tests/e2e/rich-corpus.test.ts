@@ -2,18 +2,21 @@
  * One configuration in which every part has something to do gives the same bytes for any number of workers, any order of
  * the input's listing, and after 50 kills. Long: run in CI, not by `npm test`.
  */
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { random } from "../../forge/base/index.ts";
-import { verifyOutput } from "../../forge/shard/index.ts";
+import { locateToken } from "../../forge/pipeline/index.ts";
+import { openTokenShards, verifyOutput } from "../../forge/shard/index.ts";
 import { loadTokenizer } from "../../forge/tokenize/index.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
+import { splitNames } from "../../schemas/record/tokens.ts";
 import { lostDocuments } from "../../schemas/run/manifest.ts";
 import { build, rowsOf, snapshot } from "../pipeline/corpora.ts";
 import { buildAndKill } from "../pipeline/kill.ts";
-import { earlierFolder, richConfig, writeRichInputs } from "./rich-corpus.ts";
+import { earlierFolder, inFolder, richConfig, writeRichInputs } from "./rich-corpus.ts";
 
 let cwd: string;
 let whole: string;
@@ -94,6 +97,41 @@ describe("a corpus in which every part has something to do", () => {
       expect((row["partnerCorpus"] === null ? partners : before).has(row["partnerId"])).toBe(true);
       if (row["reason"] !== "same-url") expect(row["jaccard"]).toBeGreaterThanOrEqual(0.8);
     }
+  });
+
+  it("tells of the first and the last token of every document where its text comes from", async () => {
+    const texts = new Map((await rowsOf(whole, "documents")).map((row) => [row["id"], row]));
+    const units = new Set<string>();
+    let documents = 0;
+    for (const split of splitNames) {
+      for (const { path, offsets, metadata, id } of (await openTokenShards(whole, split)).shards) {
+        for (let document = 0; document < metadata.documents; document++, documents++) {
+          const row = texts.get(id(document));
+          const [start, end] = [offsets[document] as number, offsets[document + 1] as number];
+          const first = await locateToken(whole, path, start);
+          const last = await locateToken(whole, path, end - 1);
+          expect([first.id, first.document, first.tokenInDocument]).toEqual([id(document), document, 0]);
+          expect([last.id, last.document, last.tokenInDocument]).toEqual([id(document), document, end - 1 - start]);
+          // Of the text as it stands after lines and cuts.
+          const text = String(row?.["text"]);
+          expect(text.startsWith(`${first.before}${first.token}${first.after}`)).toBe(true);
+          expect(text.endsWith(`${last.before}${last.token}${last.after}`)).toBe(true);
+          expect(first.record).toEqual(last.record);
+          units.add(first.record?.unit ?? "none");
+          const content = await readFile(join(cwd, inFolder, first.source));
+          const place = Number(first.record?.place);
+          if (first.source.endsWith(".parquet")) {
+            expect(row?.["url"]).toBe(`http://c.test/${place}`);
+          } else if (first.record?.unit === "line") {
+            const lines = first.source.endsWith(".gz") ? gunzipSync(content) : content;
+            const line = lines.subarray(place).toString("utf8").split("\n")[0] ?? "";
+            expect(JSON.parse(line)).toMatchObject({ url: row?.["url"] });
+          }
+        }
+      }
+    }
+    expect(documents).toBe(texts.size - manifest.figures.beyondBudget.documents);
+    expect([...units].sort()).toEqual(["file", "line", "row"]);
   });
 
   it.each([2, 5])("is the same bytes with %i worker threads", async (workers) => {

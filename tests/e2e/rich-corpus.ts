@@ -10,7 +10,7 @@ import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corp
 import { alter, build, makeText, writeFiles, type Files } from "../pipeline/corpora.ts";
 
 /** Names relative to the working directory, so that the same config stands for every folder. */
-const inFolder = "in";
+export const inFolder = "in";
 export const earlierFolder = "earlier";
 
 const body = (seed: string, words = 160): string => makeText(words, `rich ${seed}`).replaceAll("\n", " ");
