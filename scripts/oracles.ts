@@ -18,6 +18,7 @@ const wheels = [
   "pyarrow==25.0.1",
   "gguf==0.19.0",
   "safetensors==0.8.0",
+  "datasets==5.0.1",
 ];
 
 const folder = join(packageRoot, ".venv");

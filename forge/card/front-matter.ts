@@ -13,14 +13,14 @@ export function frontMatter(manifest: CorpusManifest): string {
   const languages = languageCodes(figures.languages);
   const inFolder = (folder: string): CorpusManifest["files"] => files.filter(({ path }) => path.startsWith(folder));
   const sizeOf = (folder: string): number => inFolder(folder).reduce((sum, file) => sum + file.bytes, 0);
-  const rejected = inFolder("rejects/").reduce((sum, file) => sum + (file.rows ?? 0), 0);
-  const parts = [
-    { name: "default", glob: "documents/*.parquet", rows: conservation.kept, bytes: sizeOf("documents/") },
-    // A folder of empty files only is no part of a dataset: its viewer shows an error.
-    ...(rejected === 0
-      ? []
-      : [{ name: "rejects", glob: "rejects/*.parquet", rows: rejected, bytes: sizeOf("rejects/") }]),
+  const rowsOf = (folder: string): number => inFolder(folder).reduce((sum, file) => sum + (file.rows ?? 0), 0);
+  const all = [
+    { name: "default", files: "documents/", rows: conservation.kept, bytes: sizeOf("documents/") },
+    { name: "rejects", files: "rejects/", rows: rowsOf("rejects/"), bytes: sizeOf("rejects/") },
+    { name: "contamination", files: "decontamination/part-", rows: rowsOf("decontamination/part-"), bytes: null },
   ];
+  // A folder of empty files only is no part of a dataset: its viewer shows an error.
+  const parts = all.filter(({ name, rows }) => name === "default" || rows > 0);
   const metadata = {
     pretty_name: manifest.name,
     ...(languages.length === 0
@@ -38,25 +38,31 @@ export function frontMatter(manifest: CorpusManifest): string {
       ...(figures.contamination === null || figures.contamination.action === "report" ? [] : ["decontaminated"]),
     ],
     // A config's single part is called "train"; only the token shards have a validation part.
-    configs: [
-      ...parts.map(({ name, glob }) => ({
-        config_name: name,
-        ...(name === "default" && { default: true }),
-        data_files: [{ split: "train", path: glob }],
-      })),
-      ...(figures.contamination === null || inFolder("decontamination/part-").every(({ rows }) => rows === 0)
-        ? []
-        : [{ config_name: "contamination", data_files: [{ split: "train", path: "decontamination/part-*.parquet" }] }]),
-    ],
-    // No num_bytes: that is the size in the memory of `datasets`, which nothing here measures.
-    dataset_info: parts.map((part) => ({
-      config_name: part.name,
-      splits: [{ name: "train", num_examples: part.rows }],
-      download_size: part.bytes,
+    configs: parts.map(({ name, files: prefix }) => ({
+      config_name: name,
+      ...(name === "default" && { default: true }),
+      data_files: [{ split: "train", path: dataFiles(prefix, inFolder(prefix)) }],
     })),
+    // No num_bytes: that is the size in the memory of `datasets`, which nothing here measures.
+    dataset_info: parts
+      .filter(({ bytes }) => bytes !== null)
+      .map(({ name, rows, bytes }) => ({
+        config_name: name,
+        splits: [{ name: "train", num_examples: rows }],
+        download_size: bytes,
+      })),
   };
   // YAML 1.1, as PyYAML reads it: there a bare `no` (Norwegian) is the value false.
   return `---\n${stringify(metadata, { version: "1.1" })}---`;
+}
+
+/**
+ * All files of a part by a glob; one by one when some are empty: of a file without rows before one with rows `datasets`
+ * 5.0.1 makes an IndexError.
+ */
+function dataFiles(prefix: string, files: CorpusManifest["files"]): string | readonly string[] {
+  const full = files.filter(({ rows }) => rows !== 0).map(({ path }) => path);
+  return full.length === files.length || full.length === 0 ? `${prefix}*.parquet` : full.sort();
 }
 
 /** fastText's lid.176 names these as Wikipedia does, ISO 639 otherwise. */
