@@ -18,14 +18,14 @@ import type { Execution, Executor } from "./executor.ts";
 import { describeInputs, storedInputs, type CorpusInputs } from "./inputs.ts";
 import { inputsPath } from "./layout.ts";
 import { prepareOutput, removeUnplanned, type OutputOptions } from "./output.ts";
+import { findLostPieces, isRead, removePieces } from "./pieces.ts";
 import { planCorpus } from "./plan.ts";
 import { withoutLaterStages, withoutPieces, withPieces } from "./plan-pieces.ts";
 import { checkReading } from "./quarantine.ts";
-import { findRecord } from "./records.ts";
+import { removeRecord } from "./records.ts";
 import { seal } from "./seal.ts";
 import { writeSecrets } from "./secrets.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
-import { hasStore } from "./tasks/stored.ts";
 
 export interface BuildOptions extends OutputOptions {
   /** Output folder. */
@@ -69,8 +69,8 @@ export async function refilterCorpus(config: CorpusConfig, options: BuildOptions
 async function refuseOtherReading(folder: string, plan: Plan): Promise<void> {
   const tasks = plan.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
   for (const task of tasks) {
-    const { partition, readKey, split } = task.input as unknown as IngestInput;
-    if ((await findRecord(folder, task)) !== undefined || (await hasStore(folder, partition, readKey))) continue;
+    if (await isRead(folder, task)) continue;
+    const { partition, split } = task.input as unknown as IngestInput;
     const uri = split.parts[0]?.uri ?? split.source;
     throw new UsageError("refilter-needs-source", `${uri} would have to be read again: it was read otherwise`, {
       hint: "Only filters, deduplication and what follows can change here; else: forge build-corpus CONFIG --update",
@@ -85,11 +85,11 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
     await using _lock = await lockFolder(out, signal === undefined ? {} : { signal });
     const first = withoutLaterStages(planCorpus(config, found));
     const report = alsoToFile(reporter, join(out, "events.ndjson"));
-    const cut: CompletionRecord[] = [];
+    let cut: readonly CompletionRecord[] = [];
     let inputs = found;
     if (first.stages.length > 0) {
       await prepareOutput(out, first, options);
-      cut.push(...(await execute(first, options, report, found.secrets)));
+      cut = await execute(first, options, report, found.secrets);
       inputs = withPieces(found, config, cut);
     }
     const plan = planCorpus(config, inputs);
@@ -97,7 +97,10 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
     await prepareOutput(out, plan, { ...options, force: options.force === true && cut.length === 0 });
     const { root, files, splits, uncut } = inputs;
     await writeFileAtomic(join(out, inputsPath), formatJson({ root, files, splits, uncut }));
-    const records = [...cut, ...(await execute(withoutPieces(plan), options, report, found.secrets))];
+    const lost = await findLostPieces(out, plan);
+    for (const { id } of lost) await removeRecord(out, id);
+    if (lost.length > 0) cut = await execute(first, options, report, found.secrets);
+    const records = [...cut, ...(await execute(withoutPieces(plan), options, report, found.secrets, cut))];
     await removeUnplanned(out, plan, records);
     return await seal(out, config, inputs, records);
   } catch (error) {
@@ -111,11 +114,14 @@ async function execute(
   { executor, out, signal }: BuildOptions,
   reporter: Reporter,
   secrets: CorpusInputs["secrets"],
+  cut: readonly CompletionRecord[] = [],
 ): Promise<Execution> {
   try {
     await writeSecrets(out, secrets);
     const afterStage = async (stage: string, records: readonly CompletionRecord[]): Promise<void> => {
-      if (stage === "ingest") await checkReading(out, records, reporter);
+      if (stage !== "ingest") return;
+      await checkReading(out, records, reporter);
+      await removePieces(out, cut);
     };
     return await executor(plan, { folder: out, reporter, signal, afterStage });
   } finally {

@@ -16,13 +16,15 @@ const splitVersion = 3;
 /** One task for each file that must be cut or copied; undefined when there is none. */
 export function planPieces(config: CorpusConfig, inputs: CorpusInputs): Stage | undefined {
   const { pieceBytes, compressPieces, splitBytes } = config.read;
-  const pieces = { pieceBytes, compression: compressPieces ? "zstd" : "none" } as const;
   const drafts = inputs.uncut.map((one) => {
     const { uri, format, compression, bytes, fingerprint, remote } = one;
     const source = config.sources.find(({ name }) => name === one.source);
     const copy = isCopied(one, config) &&
       source !== undefined && { copy: { source: { fields: source.fields }, read: { splitBytes } } };
     const file = { uri, format, compression, fingerprint };
+    // Those of files elsewhere are kept.
+    const isCompressed = compressPieces || remote !== undefined;
+    const pieces = { pieceBytes, compression: isCompressed ? "zstd" : "none" } as const;
     const matters = { file, ...(copy || pieces) };
     const input: SplitInput = {
       file: { ...file, ...(remote && { remote }) },

@@ -82,11 +82,22 @@ export async function* readSplit(
     } catch (error) {
       // Other parts of a remote file may have been read already: nothing of it is to be trusted.
       if (!(error instanceof DataError) || error.code.startsWith("remote-")) throw error;
+      if (part.piece !== undefined) throw pieceGone(part.piece.path, part.uri, error);
       collect.quarantine(unreadable(part, error));
     }
     if (collect.full) yield* collect.drain();
   }
   yield* collect.drain();
+}
+
+/** A run cuts a file again where it knows that a piece is needed; it cannot know that stored documents are damaged. */
+function pieceGone(path: string, uri: string, cause: DataError): DataError {
+  return new DataError(
+    "piece-gone",
+    `${path}, a piece of ${uri}, cannot be read: ${cause.message}`,
+    { file: path },
+    { cause, hint: "Remove .work/ingest from the output folder and run the same command again." },
+  );
 }
 
 function unreadable(part: SplitPart, error: DataError): Quarantine {

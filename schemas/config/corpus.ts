@@ -139,7 +139,7 @@ export const readConfigSchema = z.strictObject({
     .default(false)
     .describe(
       "Compress such pieces: they take a third of the disk, for 5 ms more processor time per MB of text. " +
-        "Uncompressed ones take as much as the text until the run ends.",
+        "Uncompressed ones take as much as the text, until all of it is read.",
     ),
   batchBytes: z
     .int()

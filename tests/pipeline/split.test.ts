@@ -1,5 +1,5 @@
 /** Files that are cut into pieces first: planned in two steps, and all else as ever. */
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -99,7 +99,7 @@ describe("a corpus of large compressed files", () => {
     expect(await snapshot(out)).toEqual(first);
   });
 
-  it("does nothing when all is done, and cuts again what is gone", async () => {
+  it("does nothing when all is done, though the pieces went when they were read", async () => {
     const out = join(work, "whole");
     const events: ForgeEvent[] = [];
     const reporter = (event: ForgeEvent): void => void events.push(event);
@@ -109,7 +109,37 @@ describe("a corpus of large compressed files", () => {
     const tasks = plan.stages.flatMap((stage) => stage.tasks);
     expect(events.filter(({ type }) => type === "task-skip")).toHaveLength(tasks.length);
     expect(await snapshot(out)).toEqual(first);
-    await rm(join(out, ".work/pieces"), { recursive: true });
+    expect(await readdir(join(out, ".work/pieces"))).toEqual([]);
+  });
+
+  it("is cut again only when documents have to be read anew", async () => {
+    const out = join(work, "anew");
+    await build(configOf(), out);
+    const tasksDone = async (config: CorpusConfig): Promise<Readonly<Record<string, number>>> => {
+      const done: Record<string, number> = { split: 0, ingest: 0 };
+      const reporter = (event: ForgeEvent): void => {
+        if (event.type === "stage-start") done[event.stage] = (done[event.stage] ?? 0) + (event.tasks ?? 0);
+        if (event.type === "task-skip") done[event.stage] = (done[event.stage] ?? 0) - 1;
+      };
+      await build(config, out, { update: true, reporter });
+      return done;
+    };
+    const stricter = await tasksDone(configOf(undefined, { filters: [{ filter: "length", minWords: 60 }] }));
+    expect(stricter["split"]).toBe(0);
+    expect(stricter["ingest"]).toBeGreaterThan(6);
+    const otherwise = configOf(undefined, { repair: { whitespace: false } });
+    expect((await tasksDone(otherwise))["split"]).toBe(3);
+    await build(otherwise, join(work, "anew-fresh"));
+    expect(await snapshot(out)).toEqual(await snapshot(join(work, "anew-fresh")));
+  });
+
+  it("ends with what to do when a piece is needed that is gone, and loses no document to it", async () => {
+    const out = join(work, "gone");
+    await build(configOf(), out);
+    await rm(join(out, ".work/done/ingest/00001.json"));
+    await truncate(join(out, ".work/ingest/00001-documents.arrow"), 10);
+    await expect(build(configOf(), out)).rejects.toMatchObject({ code: "piece-gone", exitCode: 3 });
+    await rm(join(out, ".work/ingest"), { recursive: true });
     await build(configOf(), out);
     expect(await snapshot(out)).toEqual(first);
   });

@@ -46,7 +46,9 @@ export async function split(input: SplitInput, context: TaskContext): Promise<Ta
   if (copy === undefined) {
     const createPiece = (index: number): Promise<PieceFile> => createPieceFile(folder, piecePath(name, index));
     const pieces = await cutFile(file, { source, pieceBytes, compression, createPiece });
-    return outcome(pieces, { pieces, bytes: source.longest() });
+    // They go when they were read, and the record must stay good; see ../pieces.ts.
+    const kept = file.remote === undefined ? [] : pieces;
+    return outcome(kept, { pieces, bytes: source.longest() });
   }
   const path = copyPath(name);
   const digest = await copyFile(source, await createPieceFile(folder, path));
