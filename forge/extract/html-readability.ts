@@ -38,10 +38,8 @@ export async function loadReadability(): Promise<ExtractByReadability> {
     const head = { title: page.title || null, language: page.language || null, cut: false };
     let article: ReturnType<InstanceType<typeof Readability>["parse"]>;
     try {
-      // Without an <html> element linkedom finds no body.
-      const whole = /<html[\s>]/i.test(html) ? html : `<html><body>${html}</body></html>`;
       // Its types say nothing of documents; Readability wants the browser's.
-      const { document } = parseHTML(whole) as unknown as {
+      const { document } = parseHTML(withBody(html)) as unknown as {
         readonly document: ConstructorParameters<typeof Readability>[0];
       };
       article = new Readability(document).parse();
@@ -57,4 +55,13 @@ export async function loadReadability(): Promise<ExtractByReadability> {
     const title = article?.title?.trim() ?? "";
     return { text: body === "" || body.startsWith(title) ? body : `${title}\n\n${body}`, ...head };
   };
+}
+
+/** A page with the tags that HTML lets authors leave out: linkedom does not add them, and finds no body without. */
+function withBody(html: string): string {
+  const hasRoot = /<html[\s>]/i.test(html);
+  if (/<body[\s>]/i.test(html)) return hasRoot ? html : `<html>${html}</html>`;
+  if (!hasRoot) return `<html><body>${html}</body></html>`;
+  const before = /<\/head\s*>/i.test(html) ? /<\/head\s*>/i : /<html(?:\s[^>]*)?>/i;
+  return html.replace(before, (tag) => `${tag}<body>`);
 }

@@ -208,10 +208,16 @@ describe("createExtractor", () => {
   });
 
   it("extracts by readability on request, from fragments also", async () => {
-    const { texts, rejections } = await extract([page, paragraph.repeat(3)], { html: "readability" });
-    expect(rejections).toEqual([null, null]);
-    expect(texts[0]).toContain(sentence.trim());
-    expect(texts[1]).toContain(sentence.trim());
+    const pages = [
+      page,
+      paragraph.repeat(3),
+      page.replace("<body>", "</head>"),
+      `<html lang=en>${paragraph.repeat(3)}`,
+      page.replace("<html>", "<!doctype html>"),
+    ];
+    const { texts, rejections } = await extract(pages, { html: "readability" });
+    expect(rejections).toEqual(pages.map(() => null));
+    for (const text of texts) expect(text).toContain(sentence.trim());
   });
 
   it("ends soon, and within any stack, on the worst pages that readability is asked about", async () => {
