@@ -18,7 +18,7 @@ const html: BenchRow = {
   async prepare() {
     const config = extractConfigSchema.parse({});
     const readability = await loadReadability();
-    const pages = labelledPages();
+    const pages = labelledPages("pages");
     const texts = { ours: [] as string[], theirs: [] as string[] };
     const score = (found: readonly string[]): number =>
       mean(pages.map(({ label }, i) => scoreText(found[i] ?? "", label).f1));

@@ -1,4 +1,4 @@
-/** Pages with hand-labelled main text (fixtures/pages, see its README) and how an extraction is scored against it. */
+/** Pages with hand-labelled main text (fixtures/, see its README) and how an extraction is scored against it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../forge/base/locate.ts";
@@ -10,8 +10,9 @@ export interface LabelledPage {
   readonly label: string;
 }
 
-export function labelledPages(): readonly LabelledPage[] {
-  const folder = join(packageRoot, "tests/extract/fixtures/pages");
+/** @param set `pages` were looked at when the extractor was tuned, `held-out` never */
+export function labelledPages(set: "pages" | "held-out"): readonly LabelledPage[] {
+  const folder = join(packageRoot, "tests/extract/fixtures", set);
   return readdirSync(folder)
     .filter((file) => file.endsWith(".html"))
     .sort()
