@@ -120,7 +120,7 @@ function c4(config: C4FilterConfig, kernels: FilterKernels): PreparedFilter {
         loremIpsum: edit.loremIpsum[i] === 1,
         curlyBracket: edit.curlyBracket[i] === 1,
       };
-      state.decide(row, config.filter, rules.judgeC4(found, config));
+      state.decide(row, config.filter, rules.judgeC4(found, config) ?? rules.judgeLeft(edit.text, i));
     }
     state.edit(rows, edit.text, edit.changed);
   };
@@ -136,7 +136,8 @@ function refinedwebLines(config: RefinedwebLinesFilterConfig): PreparedFilter {
     for (const [i, row] of rows.entries()) {
       dropped[row] = edit.droppedLines[i] as number;
       removed[row] = edit.removedWords[i] as number;
-      state.decide(row, config.filter, rules.judgeRefinedwebLines(removed[row], config));
+      const verdict = rules.judgeRefinedwebLines(removed[row], config) ?? rules.judgeLeft(edit.text, i);
+      state.decide(row, config.filter, verdict);
     }
   };
 }

@@ -62,7 +62,7 @@ export function editRefinedwebLines(column: TextColumn, config: RefinedwebLinesF
 /** The line as it stays, or null when it is dropped. Blank lines stay. */
 function editLine(line: string, config: RefinedwebLinesFilterConfig): string | null {
   if (line.trim() === "") return line;
-  if (config.maxUppercase !== null && share(line, /\p{Lu}/gu) > config.maxUppercase) return null;
+  if (config.maxUppercase !== null && share(line, /\p{Uppercase}/gu) > config.maxUppercase) return null;
   if (config.maxDigits !== null && share(line, /\p{Nd}/gu) > config.maxDigits) return null;
   if (config.counters && counter.test(line.toLowerCase())) return null;
   const words = line.split(/\s+/).filter((word) => word !== "").length;

@@ -15,6 +15,7 @@ import type {
   WordListFilterConfig,
   ClassifierFilterConfig,
 } from "../../schemas/config/filter.ts";
+import type { TextColumn } from "../kernels/types.ts";
 import type { TextSignals } from "./signals.ts";
 
 /** Why a document is turned away. */
@@ -120,6 +121,11 @@ export function judgeLength(s: TextSignals, config: LengthFilterConfig): Verdict
 /** RefinedWeb's rule about what its line rules removed. */
 export function judgeRefinedwebLines(removedWords: number, config: RefinedwebLinesFilterConfig): Verdict | null {
   return above(removedWords, config.maxRemovedWords, "too_many_words_removed");
+}
+
+/** A document of which line rules leave nothing, though no limit objects: it is none any more. */
+export function judgeLeft({ offsets }: Pick<TextColumn, "offsets">, row: number): Verdict | null {
+  return offsets[row] === offsets[row + 1] ? { reason: "empty", value: null } : null;
 }
 
 /** Listed words, as a count and per word of the document. */

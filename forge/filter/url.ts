@@ -2,27 +2,30 @@
  * URLs against block lists, in the manner of RefinedWeb (Penedo et al. 2023, appendix G.1) and of datatrove's
  * URLFilter: domains, whole URLs, words, soft words, substrings. The lists are the user's.
  */
+import { domainToASCII } from "node:url";
 import type { UrlFilterConfig } from "../../schemas/config/filter.ts";
+import { DataError } from "../base/index.ts";
 import { readLists, type ListEntry } from "./lists.ts";
 import type { Verdict } from "./rules.ts";
 
 /** Judges the URL of a document; null stands for a document without one. */
 export type UrlJudge = (url: string | null) => Verdict | null;
 
-/** @throws DataError when a list cannot be read or is empty */
+/** @throws DataError when a list cannot be read, is empty or has an entry that could never be found */
 export async function loadUrlJudge(config: UrlFilterConfig): Promise<UrlJudge> {
   const [domains, urls, words, substrings, softWords] = await Promise.all([
-    readSet(config.domains, hostOf),
-    readSet(config.urls, bareUrl),
-    readSet(config.words, lettersAndDigits),
-    readSet(config.substrings, lettersAndDigits),
-    readSet(config.softWords, lettersAndDigits),
+    readSet(config.domains, listedDomain),
+    readSet(config.urls, ({ text }) => bareUrl(text)),
+    readSet(config.words, listedWord),
+    readSet(config.substrings, listedWord),
+    readSet(config.softWords, listedWord),
   ]);
   // Only letters and digits are in there: nothing needs escaping.
   const anySubstring = substrings.size === 0 ? undefined : new RegExp([...substrings].join("|"));
   const { softWordThreshold, requireUrl } = config;
-  return (url) => {
-    if (url === null || url === "") return requireUrl ? { reason: "url_missing", value: null } : null;
+  return (given) => {
+    const url = given?.trim() ?? "";
+    if (url === "") return requireUrl ? { reason: "url_missing", value: null } : null;
     if (domains.size > 0 && isBelow(hostOf(url), domains)) return { reason: "url_domain_blocked", value: null };
     if (urls.size > 0 && urls.has(bareUrl(url))) return { reason: "url_blocked", value: null };
     if (words.size > 0 || softWords.size > 0) {
@@ -35,18 +38,52 @@ export async function loadUrlJudge(config: UrlFilterConfig): Promise<UrlJudge> {
   };
 }
 
-async function readSet(files: readonly string[], normalize: (text: string) => string): Promise<ReadonlySet<string>> {
-  const entries: readonly ListEntry[] = await readLists(files);
-  return new Set(entries.map(({ text }) => normalize(text)).filter((text) => text !== ""));
+async function readSet(
+  files: readonly string[],
+  normalize: (entry: ListEntry) => string,
+): Promise<ReadonlySet<string>> {
+  return new Set((await readLists(files)).map(normalize));
 }
 
-/** `https://www.Example.org:8080/a` to `example.org`; a bare host stays one. */
+/** An entry that could never be found, or that would block more than it says, must not pass in silence. */
+function listedDomain({ text, file, line }: ListEntry): string {
+  const [, domain = ""] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:\*?\.)?([^\s/?#@|^*]+)\/?$/i.exec(text) ?? [];
+  const host = hostOf(domain);
+  if (host !== "") return host;
+  throw new DataError(
+    "list-entry-invalid",
+    `${file}:${line}: "${text}" is no domain`,
+    { file, row: line - 1, sample: text },
+    {
+      hint: "One domain a line, like example.org, which stands for all hosts below it; whole URLs belong into `urls`.",
+    },
+  );
+}
+
+function listedWord({ text, file, line }: ListEntry): string {
+  const word = lettersAndDigits(text);
+  if (word !== "") return word;
+  throw new DataError(
+    "list-entry-empty",
+    `${file}:${line}: "${text}" has no ASCII letter and no digit, so it cannot be found in a URL`,
+    { file, row: line - 1, sample: text },
+    { hint: "Take the line out; other scripts stand in URLs as %XX or, in domains, as xn--." },
+  );
+}
+
+/** `https://www.Example.org:8080/a` to `example.org`, `bücher.example` to `xn--bcher-kva.example`; a bare host stays one. */
 function hostOf(url: string): string {
-  const host = /^(?:[a-z][a-z0-9+.-]*:)?(?:\/\/)?(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)/i.exec(url)?.[1] ?? "";
+  const found = /^(?:(?:[a-z][a-z0-9+.-]*:)?\/\/)?(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)/i.exec(url)?.[1] ?? "";
+  const host = isAscii(found) ? found : domainToASCII(found) || found;
   return host
     .toLowerCase()
     .replace(/^www\./, "")
     .replace(/\.$/, "");
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 /** Without scheme, `www.`, port, user, fragment and a final slash; only the host is case-blind. */

@@ -22,7 +22,13 @@ export async function loadWordCounter(
 }
 
 function substringCounter(entries: readonly ListEntry[]): WordCounter {
-  const escaped = entries.map(({ text }) => text.toLowerCase().replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`));
+  // Texts are NFC where they were repaired; a list may not be.
+  const escaped = entries.map(({ text }) =>
+    text
+      .normalize("NFC")
+      .toLowerCase()
+      .replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`),
+  );
   const any = new RegExp(escaped.sort((a, b) => b.length - a.length).join("|"), "g");
   return ({ values, offsets, length }) => {
     const counts = new Uint32Array(length);

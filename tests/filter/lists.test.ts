@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { utf8Column } from "../../forge/base/index.ts";
 import { createFilters } from "../../forge/filter/index.ts";
 import { editRefinedwebLines } from "../../forge/filter/refinedweb-lines.ts";
 import { loadUrlJudge } from "../../forge/filter/url.ts";
@@ -58,6 +59,71 @@ describe("the url filter", () => {
     expect(judge("https://notbad.example/")).toBeNull();
     expect(judge("https://good.example/?u=bad.example")).toBeNull();
     expect(judge(null)).toBeNull();
+  });
+
+  it.each([
+    ["http://shop.bad.example:8080/x", true],
+    ["bad.example:8080/x", true],
+    ["//bad.example", true],
+    ["https://bad.example./", true],
+    ["  https://bad.example/x\n", true],
+    // What stands before the last @ is no host, whatever it looks like.
+    ["http://good.example@bad.example/", true],
+    ["http://a@b@bad.example/", true],
+    ["http://bad.example@good.example/", false],
+    ["http://good.example/@bad.example", false],
+    ["http://good.example?@bad.example", false],
+    ["http://good.example#@bad.example", false],
+    ["https://bad.example.org/", false],
+    ["https://verybad.example/", false],
+    ["https://below.stars.example/", true],
+    ["https://stars.example/", true],
+    ["https://dotted.example/", true],
+    ["https://b\u00fccher.example/", true],
+    ["https://B\u00dcCHER.example/", true],
+    ["https://xn--bcher-kva.example/x", true],
+    ["https://www.xn--bcher-kva.example/x", true],
+    ["https://bu\u0308cher.example/", true],
+    ["https://bucher.example/", false],
+    ["https://\u043f\u0440\u0438\u043c\u0435\u0440.example/", true],
+    ["http://[2001:db8::1]:8080/x", true],
+    ["http://[2001:db8::2]/", false],
+    ["http://192.0.2.7/", true],
+    ["http://192.0.2.77/", false],
+    ["mailto:someone", false],
+    ["not a url", false],
+  ])("finds listed domains however they are written: %j is %s", async (url, isBlocked) => {
+    const domains = [
+      await list(
+        "many",
+        "bad.example",
+        "*.stars.example",
+        ".dotted.example",
+        "b\u00fccher.example",
+        "xn--e1afmkfd.example",
+        "[2001:db8::1]",
+        "192.0.2.7",
+      ),
+    ];
+    const judge = await loadUrlJudge(urlFilterSchema.parse({ filter: "url", domains }));
+    expect(judge(url)?.reason ?? null).toBe(isBlocked ? "url_domain_blocked" : null);
+  });
+
+  it.each([
+    ["domains", "bad.example/only/this", "belong into `urls`"],
+    ["domains", "0.0.0.0 bad.example", "One domain a line"],
+    ["domains", "||bad.example^", "One domain a line"],
+    ["domains", "*", "One domain a line"],
+    ["words", "\u043a\u0430\u0437\u0438\u043d\u043e", "other scripts"],
+    ["softWords", "!!!", "Take the line out"],
+    ["substrings", "\u8272", "other scripts"],
+  ])("refuses an entry of %s that would never or wrongly be found: %s", async (key, entry, hint) => {
+    const files = [await list(`entries-${key}`, "fine", entry)];
+    await expect(loadUrlJudge(urlFilterSchema.parse({ filter: "url", [key]: files }))).rejects.toMatchObject({
+      exitCode: 3,
+      position: { file: files[0], row: 1, sample: entry },
+      hint: expect.stringContaining(hint) as string,
+    });
   });
 
   it("knows listed URLs whatever their scheme, fragment and final slash", async () => {
@@ -126,6 +192,24 @@ describe("the word-list filter", () => {
     expect(await reasons(whole, batchOf(["这是坏词吗", "没有"]))).toEqual(["listed_words", null]);
   });
 
+  it("finds without bounds what is written decomposed in the list, whatever the case", async () => {
+    const files = [await list("nfd", "bo\u0308se")];
+    const found = filters({ filter: "word-list", files, wholeWords: false });
+    expect(await reasons(found, batchOf(["so B\u00d6SES", "boses"]))).toEqual(["listed_words", null]);
+  });
+
+  it("judges the number of listed words on both sides of its limit", async () => {
+    const files = [await list("count", "bad", "worse")];
+    for (const wholeWords of [true, false]) {
+      const config = filters({ filter: "word-list", files, maxOccurrences: 2, wholeWords });
+      expect(await reasons(config, batchOf(["bad or worse", "bad or worse, bad", "none"]))).toEqual([
+        null,
+        "listed_words",
+        null,
+      ]);
+    }
+  });
+
   it("judges the share of listed words on both sides of its limit", async () => {
     const files = [await list("share", "bad")];
     const config = filters({ filter: "word-list", files, maxOccurrences: null, maxPerWord: 0.25 });
@@ -162,6 +246,10 @@ describe("the refinedweb-lines filter", () => {
   it.each([
     ["BUY NOW at", "BUY NOW at: six of ten characters", true],
     ["HALf upper", "three of ten", false],
+    ["ABcd ef GH", "four of ten", false],
+    ["ABcd eF GH", "five of ten: just the limit", false],
+    ["ABcd EF GH", "six of ten", true],
+    ["\u24b6\u24b7 \u2160\u2161 a", "circled letters and Roman numerals are upper case: four of seven", true],
     ["12345", "digits only", true],
     ["12 345", "one word is too few, but these are two, and a space is no digit", false],
     ["3 likes", "a counter", true],
@@ -179,8 +267,10 @@ describe("the refinedweb-lines filter", () => {
     expect(edit(`${line}\nThe story goes on Read more...`).text).toBe(`${line}\nThe story goes on`);
     expect(edit(`Sign-in to see it\n${line}`).text).toBe(`to see it\n${line}`);
     expect(edit(`${line}\n3 items in cart here`).text).toBe(`${line}\n3 here`);
-    const long = "one two three four five six seven eight nine ten Read more...";
-    expect(edit(long).text).toBe(long);
+    const ten = "one two three four five six seven eight Read more...";
+    expect(edit(ten).text).toBe("one two three four five six seven eight");
+    const eleven = "one two three four five six seven eight nine Read more...";
+    expect(edit(eleven).text).toBe(eleven);
     expect(edit(`${line}\nread more...\n${line}`).text).toBe(`${line}\n${line}`);
   });
 
@@ -190,6 +280,16 @@ describe("the refinedweb-lines filter", () => {
     const texts = [`${words(19)}\nMenu`, `${words(18)}\nMenu`];
     expect(edit(texts[0] as string).removed).toBeCloseTo(0.05, 6);
     expect(await reasons(list, batchOf(texts))).toEqual([null, "too_many_words_removed"]);
+  });
+
+  it("rejects a document of which nothing is left though no limit objects, as C4's rules do", async () => {
+    const texts = ["***\n---\n", "Menu", line];
+    const editing = filters({ filter: "refinedweb-lines", maxRemovedWords: null });
+    expect(await reasons(editing, batchOf(texts))).toEqual(["empty", "empty", null]);
+    const c4 = filters({ filter: "c4", minSentences: null });
+    expect(await reasons(c4, batchOf(texts))).toEqual(["empty", "empty", null]);
+    const rejected = (await createFilters(c4)).apply(batchOf(texts));
+    expect(textsOf({ ...utf8Column(rejected.batch, "text", "batch") })).toEqual(texts);
   });
 
   it("leaves a text that no rule touches as it is", () => {
