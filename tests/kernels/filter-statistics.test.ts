@@ -210,6 +210,21 @@ describe("computeFilterStatistics", () => {
     expect(counts).toMatchObject(wasm.computeFinewebStatistics(column));
   });
 
+  it("tells n-grams and lines apart that differ in two or three characters, as rows of a table do", () => {
+    const characters = [..."0123456789abcdefghijklmnopqrstuv"];
+    const pairs = characters.flatMap((one) => characters.map((other) => [one, other] as const));
+    // The last of eight bytes change least of a product; each n-gram begins as another does, so that no sieve drops it.
+    const words = pairs.flatMap(([one, other]) =>
+      ["x", "y"].map((end) => `abcdefg${one} hijklmno pqrstuv${other} w ${end}`),
+    );
+    const lines = pairs.flatMap(([one, other]) => characters.map((last) => `abcdefg${one}hijklmnopq${other}${last}.`));
+    const column = columnOf([words.join(" "), lines.join("\n")]);
+    const counts = wasm.computeFilterStatistics(column);
+    expect(counts).toEqual(computeFilterStatistics(column));
+    expect(counts.duplicate5GramCharacters[0]).toBe(0);
+    expect(counts.duplicatePieces[1]).toBe(0);
+  });
+
   it("cuts words as its definition says", () => {
     const counts = (value: string): number => statisticsOf(value).words;
     expect(counts("don't stop")).toBe(2);

@@ -5,23 +5,20 @@
  * 16, 24 and 32 bytes at each word, which serve all n, tell where a repeated n-gram cannot begin; a sieve is a row of
  * small counters, one for many hashes, which never counts too few. What is left is counted exactly.
  */
+import { base, hashBytes, spread, third } from "./filter-hash";
 import {
-  base,
   beginTable,
   charactersOf,
   counters,
   firstList as candidates,
-  hashBytes,
   isAscii,
   joined,
   maxCounters,
   positionOf,
   secondList as survivors,
   slotOf,
-  spread,
   states,
   table,
-  third,
   words,
 } from "./filter-joined";
 import { put } from "./filter-text";
@@ -97,7 +94,8 @@ function sieveBeginnings(): usize {
     store<u64>(states + (through << 3), hash);
     store<u32>(survivors + (rest << 2), through as u32);
     rest += repeats as usize;
-    through += (repeats || (i < limit && positionOf(i + 5) - position < 8)) as usize;
+    // Without a branch, which nothing predicts. What is read behind the last word is left out below.
+    through += ((repeats as usize) | ((positionOf(i + 5) - position < 8) as usize)) as usize;
   }
   for (let level: u32 = 2; level <= maxLevel && rest > 0; level++) {
     const at = (level - 1) << 3;

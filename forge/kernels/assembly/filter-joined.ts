@@ -3,22 +3,8 @@
  *
  * Buffers are used again: once words are joined, their bounds give way to lists of candidates.
  */
+import { base, keep, spread, third } from "./filter-hash";
 import { countCharacters } from "./filter-text";
-
-export const base: u64 = 0x9e3779b97f4a7c15;
-export const spread: u64 = 0xd6e8feb86659fd93;
-export const third: u64 = 0xa0761d6478bd642f;
-const fourth: u64 = 0xe7037ed1a0b428db;
-
-/** 48 bytes of ones, then 48 of zeros: what stands n bytes before the zeros keeps n bytes. */
-const keep: usize = memory.data<u8>([
-  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-]);
 
 /** Hash of each word; the words joined, and where each begins in them. */
 export let hashes: usize = 0;
@@ -128,31 +114,6 @@ export const maxCounters: usize = 1 << 19;
 @inline
 export function positionOf(word: usize): u32 {
   return load<u32>(positions + (word << 2));
-}
-
-/** The first 48 bytes are hashed without a branch: their products do not wait for each other. */
-export function hashBytes(start: usize, bytes: usize): u64 {
-  let one: u64 = (bytes as u64) * third;
-  let two: u64 = base;
-  let at = start;
-  let rest = bytes;
-  for (; rest > 48; rest -= 16) {
-    one = rotl((one ^ load<u64>(at)) * base, 29);
-    two = rotl((two ^ load<u64>(at, 8)) * spread, 31);
-    at += 16;
-  }
-  const mask = keep + 48 - rest;
-  const first = v128.and(v128.load(at), v128.load(mask));
-  const second = v128.and(v128.load(at, 16), v128.load(mask, 16));
-  const last = v128.and(v128.load(at, 32), v128.load(mask, 32));
-  one = (one ^ (i64x2.extract_lane(first, 0) as u64)) * base;
-  two = (two ^ (i64x2.extract_lane(first, 1) as u64)) * spread;
-  const three = ((i64x2.extract_lane(second, 0) as u64) + third) * third;
-  const four = ((i64x2.extract_lane(second, 1) as u64) + spread) * base;
-  const five = ((i64x2.extract_lane(last, 0) as u64) + base) * spread;
-  const six = ((i64x2.extract_lane(last, 1) as u64) + base) * third;
-  const hash = (one ^ rotl(two, 32)) + (three ^ rotl(four, 32)) * fourth + rotl(five ^ rotl(six, 32), 17) * spread;
-  return (hash ^ (hash >> 29)) * third;
 }
 
 export function charactersOf(from: usize, to: usize): u32 {

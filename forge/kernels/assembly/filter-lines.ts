@@ -4,6 +4,7 @@
  * What is cut at line feeds is hashed once: a piece (Gopher's line), a FineWeb line and a line of a paragraph are the
  * same bytes, and a paragraph's hash is made of its lines' hashes.
  */
+import { base, hashBytes, spread } from "./filter-hash";
 import {
   classBefore,
   countCharacters,
@@ -16,9 +17,6 @@ import {
   stripEnd,
   terminalBit,
 } from "./filter-text";
-
-const base: u64 = 0x9e3779b97f4a7c15;
-const spread: u64 = 0xd6e8feb86659fd93;
 
 /** Sets of the hashes of pieces and of paragraphs. An empty slot is 0. */
 let pieceKeys: usize = 0;
@@ -155,7 +153,7 @@ export function countFullLines(start: usize, end: usize, table: usize): void {
 function endFullLine(start: usize, end: usize): void {
   if (skipSpace(start, end) == end) return;
   const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
-  addFullLine(start, end, characters, add(pieceKeys, hashBytes(start, end)));
+  addFullLine(start, end, characters, add(pieceKeys, hashBytes(start, end - start)));
 }
 
 // @ts-ignore: decorator
@@ -205,7 +203,7 @@ function endPiece(start: usize, end: usize): void {
     endParagraph();
     return;
   }
-  const hash = hashBytes(start, end);
+  const hash = hashBytes(start, end - start);
   const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
   const isNew = add(pieceKeys, hash);
   pieces++;
@@ -218,7 +216,7 @@ function endPiece(start: usize, end: usize): void {
   const from = max(start, strippedStart);
   const to = min(end, strippedEnd);
   const isWhole = from == start && to == end;
-  const part = isWhole ? hash : hashBytes(from, to);
+  const part = isWhole ? hash : hashBytes(from, to - from);
   paragraphHash = paragraphLines == 0 ? part : rotl((paragraphHash ^ spread) * base, 29) ^ part;
   // The line feed before a further line belongs to the paragraph.
   const before = paragraphLines == 0 ? 0 : paragraphCharacters + 1;
@@ -249,25 +247,6 @@ function endLine(start: usize, end: usize): void {
   const last: u32 = load<u8>(to - 1);
   if (last == 0x2e) ellipsisLines += (load<u8>(to - 2) == 0x2e && load<u8>(to - 3) == 0x2e) as u32;
   else if (last == 0xa6) ellipsisLines += (load<u8>(to - 2) == 0x80 && load<u8>(to - 3) == 0xe2) as u32;
-}
-
-/** A hash of at least one byte. Two products run side by side. */
-function hashBytes(start: usize, end: usize): u64 {
-  const size = end - start;
-  let one: u64 = (size as u64) * spread;
-  let two: u64 = base;
-  let at = start;
-  for (; at + 16 <= end; at += 16) {
-    one = rotl((one ^ load<u64>(at)) * base, 29);
-    two = rotl((two ^ load<u64>(at, 8)) * spread, 31);
-  }
-  if (at + 8 <= end) {
-    one = rotl((one ^ load<u64>(at)) * base, 29);
-    at += 8;
-  }
-  if (at < end) two = rotl((two ^ (load<u64>(at) & (((1 as u64) << (((end - at) as u64) << 3)) - 1))) * spread, 31);
-  const hash = (one ^ (two * base)) * spread;
-  return hash ^ (hash >> 32);
 }
 
 /** Puts a hash into a set; false when it was there. */

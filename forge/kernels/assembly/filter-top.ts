@@ -5,8 +5,8 @@
  * never counts too few. Only n-grams whose counter reaches the best exact count can be the most frequent, and these are
  * counted exactly.
  */
+import { base, spread } from "./filter-hash";
 import {
-  base,
   beginTable,
   charactersOf,
   counters,
@@ -15,7 +15,6 @@ import {
   maxCounters,
   secondList,
   slotOf,
-  spread,
   states,
   table,
   words,

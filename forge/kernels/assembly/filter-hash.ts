@@ -1,0 +1,50 @@
+/**
+ * Hashes of bytes for the filters' statistics: of lines, and of n-grams of words.
+ *
+ * 64 bits stand for the bytes, so texts that differ in a few digits, as rows of a table do, must not hash alike. A
+ * product carries what it is given upwards only: the last byte of eight changes eight bits of it. So what is high comes
+ * down before the next eight bytes are added, or two such changes would cancel once in 256 times.
+ */
+
+export const base: u64 = 0x9e3779b97f4a7c15;
+export const spread: u64 = 0xd6e8feb86659fd93;
+export const third: u64 = 0xa0761d6478bd642f;
+const fourth: u64 = 0xe7037ed1a0b428db;
+
+/** 48 bytes of ones, then 48 of zeros: what stands n bytes before the zeros keeps n bytes. */
+export const keep: usize = memory.data<u8>([
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+]);
+
+/** A hash of at least one byte. The first 48 are hashed without a branch: their products do not wait for each other. */
+export function hashBytes(start: usize, bytes: usize): u64 {
+  let one: u64 = (bytes as u64) * third;
+  let two: u64 = base;
+  let at = start;
+  let rest = bytes;
+  for (; rest > 48; rest -= 16) {
+    one = (one ^ load<u64>(at)) * base;
+    two = (two ^ (one >> 32) ^ load<u64>(at, 8)) * spread;
+    one ^= two >> 29;
+    at += 16;
+  }
+  const mask = keep + 48 - rest;
+  const first = v128.and(v128.load(at), v128.load(mask));
+  const second = v128.and(v128.load(at, 16), v128.load(mask, 16));
+  const last = v128.and(v128.load(at, 32), v128.load(mask, 32));
+  one = (one ^ (i64x2.extract_lane(first, 0) as u64)) * base;
+  two = (two ^ (i64x2.extract_lane(first, 1) as u64)) * spread;
+  const three = ((i64x2.extract_lane(second, 0) as u64) + third) * third;
+  const four = ((i64x2.extract_lane(second, 1) as u64) + spread) * base;
+  const five = ((i64x2.extract_lane(last, 0) as u64) + base) * spread;
+  const six = ((i64x2.extract_lane(last, 1) as u64) + base) * third;
+  let hash = one ^ rotl(two, 32);
+  hash = (hash ^ (hash >> 32)) * fourth + (three ^ rotl(four, 32));
+  hash = (hash ^ (hash >> 29)) * spread + (five ^ rotl(six, 32));
+  return (hash ^ (hash >> 32)) * third;
+}
