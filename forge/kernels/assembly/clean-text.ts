@@ -115,29 +115,39 @@ function cleanText(start: usize, end: usize, begin: usize): usize {
   }
 }
 
+/** Loaded, they stay in registers; what is written as a constant is made anew for each block, which took half the time. */
+const constants: usize = memory.data(6 * 16);
+v128.store(constants, i8x16.splat(0x09), 0);
+v128.store(constants, i8x16.splat(0x0a), 16);
+v128.store(constants, i8x16.splat(0x1f), 32);
+v128.store(constants, i8x16.splat(0x20), 48);
+v128.store(constants, i8x16.splat(0x7f), 64);
+v128.store(constants, i8x16.splat(0xc3 as i8), 80);
+
 /** The first place from `at` on that may have to change, but for white space at the text's end; `end` when none has. */
 function findProblem(at: usize, end: usize): usize {
   if (!takesControls && !rightsSpace) return end;
-  /** Line feeds among the three bytes before the block, and whether the last of them is a blank. */
-  let feedsBefore: u64 = 0;
-  let blankBefore: u64 = 0;
+  const tab = v128.load(constants, 0);
+  const feed = v128.load(constants, 16);
+  const low = v128.load(constants, 32);
+  const space = v128.load(constants, 48);
+  const del = v128.load(constants, 64);
   for (let p = at; p < end; p += 64) {
     const a = v128.load(p);
     const b = v128.load(p, 16);
     const c = v128.load(p, 32);
     const d = v128.load(p, 48);
-    let problems = bits(controlBytes(a), controlBytes(b), controlBytes(c), controlBytes(d));
-    if (v128.any_true(v128.and(v128.or(v128.or(a, b), v128.or(c, d)), i8x16.splat(0x80 as i8)))) {
-      problems |= bits(leadBytes(a, p), leadBytes(b, p + 16), leadBytes(c, p + 32), leadBytes(d, p + 48));
+    const first = problemBytes(a, p, tab, feed, low, space, del);
+    const second = problemBytes(b, p + 16, tab, feed, low, space, del);
+    const third = problemBytes(c, p + 32, tab, feed, low, space, del);
+    const fourth = problemBytes(d, p + 48, tab, feed, low, space, del);
+    let problems: u64 = 0;
+    // Where they are takes longer to tell than that there is none.
+    if (v128.any_true(v128.or(v128.or(first, second), v128.or(third, fourth)))) {
+      problems = bits(first, second, third, fourth);
     }
-    if (rightsSpace) {
-      const feeds = bits(feedBytes(a), feedBytes(b), feedBytes(c), feedBytes(d));
-      const blanks = bits(blankBytes(a), blankBytes(b), blankBytes(c), blankBytes(d));
-      problems |= feeds & ((blanks << 1) | blankBefore);
-      const second = feeds & ((feeds << 1) | (feedsBefore >> 63));
-      if (second != 0) problems |= second & ((feeds << 2) | (feedsBefore >> 62)) & ((feeds << 3) | (feedsBefore >> 61));
-      feedsBefore = feeds;
-      blankBefore = blanks >> 63;
+    if (i8x16.bitmask(v128.or(v128.or(a, b), v128.or(c, d))) != 0) {
+      problems |= bits(leadBytes(a, p), leadBytes(b, p + 16), leadBytes(c, p + 32), leadBytes(d, p + 48));
     }
     // What follows the text is not of it.
     if (end - p < 64) problems &= ((1 as u64) << ((end - p) as u64)) - 1;
@@ -146,32 +156,29 @@ function findProblem(at: usize, end: usize): usize {
   return end;
 }
 
+/**
+ * All ones for control characters but tab and line feed, for DEL, a blank before a line feed and four feeds in a row. It
+ * does not matter which of them are asked for: the loop leaves the others alone.
+ */
+// @ts-ignore: decorator
+@inline
+function problemBytes(block: v128, p: usize, tab: v128, feed: v128, low: v128, space: v128, del: v128): v128 {
+  const feeds = i8x16.eq(block, feed);
+  const tabs = i8x16.eq(block, tab);
+  const controls = v128.andnot(i8x16.eq(i8x16.min_u(block, low), block), v128.or(feeds, tabs));
+  const blanks = v128.or(tabs, i8x16.eq(block, space));
+  const next = i8x16.eq(v128.load(p, 1), feed);
+  // Four in a row, but for the third, which is seldom something else.
+  const row = v128.and(feeds, i8x16.eq(v128.load(p, 3), feed));
+  return v128.or(v128.or(controls, i8x16.eq(block, del)), v128.and(v128.or(blanks, row), next));
+}
+
 // @ts-ignore: decorator
 @inline
 function bits(a: v128, b: v128, c: v128, d: v128): u64 {
   const low = (i8x16.bitmask(a) as u32) | ((i8x16.bitmask(b) as u32) << 16);
   const high = (i8x16.bitmask(c) as u32) | ((i8x16.bitmask(d) as u32) << 16);
   return (low as u64) | ((high as u64) << 32);
-}
-
-/** All ones for control characters but tab and line feed, and DEL. */
-// @ts-ignore: decorator
-@inline
-function controlBytes(block: v128): v128 {
-  const kept = v128.or(i8x16.eq(block, i8x16.splat(0x09)), i8x16.eq(block, i8x16.splat(0x0a)));
-  return v128.or(v128.andnot(i8x16.lt_u(block, i8x16.splat(0x20)), kept), i8x16.eq(block, i8x16.splat(0x7f)));
-}
-
-// @ts-ignore: decorator
-@inline
-function feedBytes(block: v128): v128 {
-  return i8x16.eq(block, i8x16.splat(0x0a));
-}
-
-// @ts-ignore: decorator
-@inline
-function blankBytes(block: v128): v128 {
-  return v128.or(i8x16.eq(block, i8x16.splat(0x20)), i8x16.eq(block, i8x16.splat(0x09)));
 }
 
 /** All ones for lead bytes behind which separators and invisible characters hide: C2 [80-9F, AD], E2 80, EF BB BF. */
@@ -227,12 +234,21 @@ function invisibleLength(at: usize, end: usize, byte: u32): usize {
 /** What the bytes from C3 on tell of a text: may it not be in NFC, may it hold mojibake? */
 function noteOf(start: usize, end: usize): u32 {
   let note: u32 = 0;
+  const lead = v128.load(constants, 80);
   for (let p = start; p < end; p += 16) {
+    // Far into ASCII, 64 bytes at a time.
+    while (p + 64 <= end) {
+      const first = i8x16.max_u(v128.load(p), v128.load(p, 16));
+      const second = i8x16.max_u(v128.load(p, 32), v128.load(p, 48));
+      if (v128.any_true(i8x16.ge_u(i8x16.max_u(first, second), lead))) break;
+      p += 64;
+    }
+    if (p >= end) break;
     const block = v128.load(p);
-    let leads = i8x16.bitmask(i8x16.ge_u(block, i8x16.splat(0xc3 as i8))) as u32;
+    let leads = i8x16.bitmask(i8x16.ge_u(block, lead)) as u32;
     if (end - p < 16) leads &= (1 << ((end - p) as u32)) - 1;
     if (leads == 0) continue;
-    const small = i8x16.bitmask(i8x16.eq(block, i8x16.splat(0xc3 as i8))) as u32;
+    const small = i8x16.bitmask(i8x16.eq(block, lead)) as u32;
     if ((note & noteMojibake) == 0) {
       for (let left = leads & small; left != 0; left &= left - 1) {
         if (mayBeMojibake(p + (ctz(left) as usize), end)) note |= noteMojibake;
