@@ -6,6 +6,7 @@ import module, { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { staleKernels } from "./kernels.js";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestMajor = 24;
@@ -42,6 +43,16 @@ export function isNewEnough() {
 export async function run(program) {
   const source = join(root, `${program}.ts`);
   const entry = existsSync(source) ? source : join(root, "dist", `${program}.js`);
+  const words = process.argv.slice(2);
+  const stale = words.some((word) => /^(-h|--help|-V|--version)$/.test(word)) ? [] : staleKernels(root);
+  if (stale.length > 0) {
+    process.stderr.write(
+      `error: ${stale.join(", ")}: compiled from other sources than there are now.\n` +
+        "hint: npm run build:kernels (a few seconds; npm test and npm run quickstart do it, too).\n",
+    );
+    process.exitCode = 4;
+    return;
+  }
   if (isNewEnough()) {
     // What was compiled once, and had its types stripped, need not be again: half the time of a short command.
     module.enableCompileCache();

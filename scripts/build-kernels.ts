@@ -4,8 +4,9 @@
  * Run by `npm run build:kernels`; bootstrap calls it before quickstart, test, bench and pack.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
+import { hashSources, stampOf } from "../bin/kernels.js";
 import { packageRoot } from "../forge/base/locate.ts";
 
 interface KernelModule {
@@ -62,27 +63,16 @@ export async function buildKernels(): Promise<readonly string[]> {
   for (const module of modules) {
     if (!existsSync(join(packageRoot, module.entry))) continue;
     const stamp = `${module.output}.json`;
-    const hash = hashOf(module, compiler.version);
-    if (isCurrent(join(packageRoot, module.output), join(packageRoot, stamp), hash)) continue;
+    const sources = hashSources(join(packageRoot, module.sources));
+    const hash = createHash("sha256")
+      .update(JSON.stringify([compiler.version, module.flags, sources]))
+      .digest("hex");
+    if (existsSync(join(packageRoot, module.output)) && stampOf(join(packageRoot, stamp)).hash === hash) continue;
     await compile(module);
-    writeFileSync(join(packageRoot, stamp), `${JSON.stringify({ hash })}\n`);
+    writeFileSync(join(packageRoot, stamp), `${JSON.stringify({ hash, sources })}\n`);
     built.push(basename(module.output));
   }
   return built;
-}
-
-function hashOf(module: KernelModule, compilerVersion: string): string {
-  const hash = createHash("sha256").update(JSON.stringify([compilerVersion, module.flags]));
-  const files = readdirSync(join(packageRoot, module.sources), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .sort();
-  for (const file of files) hash.update(file).update(readFileSync(join(packageRoot, module.sources, file)));
-  return hash.digest("hex");
-}
-
-function isCurrent(output: string, stamp: string, hash: string): boolean {
-  if (!existsSync(output) || !existsSync(stamp)) return false;
-  return (JSON.parse(readFileSync(stamp, "utf8")) as { hash?: string }).hash === hash;
 }
 
 async function compile(module: KernelModule): Promise<void> {

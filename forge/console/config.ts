@@ -137,7 +137,8 @@ function asNamed(error: unknown): unknown {
 
 /** A value that the file does not hold has no line there: the flag, `--set` or variable that gave it is named. */
 function namedByOrigin(issue: ConfigIssue, given: Readonly<Record<string, ConfigOrigin>>): ConfigIssue {
-  const origin = given[issue.path];
+  const below = Object.keys(given).find((path) => path.startsWith(`${issue.path}.`) && given[path] !== "file");
+  const origin = given[issue.path] ?? (below === undefined || issue.path === "" ? undefined : given[below]);
   if (origin === undefined || origin === "file") return issue;
   const { file: _file, line: _line, column: _column, ...rest } = issue;
   const from = { flag: "given by a flag", set: "given by --set", environment: "given by the environment", default: "" };
