@@ -269,7 +269,21 @@ function cellsOf(batch: RecordBatch, name: string): Cells | undefined {
       return value === null || value === undefined ? null : new Date(Number(value));
     };
   }
+  if (DataType.isDecimal(data.type)) {
+    const { scale, bitWidth } = data.type;
+    return (row) => decimalText(vector?.get(row), scale, bitWidth);
+  }
   return (row) => plainValue(vector?.get(row));
+}
+
+/** A decimal as it is written: the library gives its digits only, as words of 32 bits. */
+function decimalText(words: unknown, scale: number, bitWidth: number): CellValue {
+  if (!(words instanceof Uint32Array)) return null;
+  const unsigned = words.reduceRight((value, word) => (value << 32n) | BigInt(word), 0n);
+  const value = BigInt.asIntN(bitWidth, unsigned);
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0");
+  const point = digits.length - scale;
+  return `${value < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
 }
 
 /** The library trusts offsets; damaged ones would give wrong texts without a word. */

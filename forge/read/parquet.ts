@@ -34,7 +34,10 @@ export async function* readParquet(context: PartContext, collect: Collector): As
   const there = parquetSchema(metadata).children;
   const problem = textProblem(there, fields.text);
   if (problem !== undefined) throw new DataError("column-missing", `${part.uri} ${problem}`, { file: part.uri });
-  const columns = mappedColumns(fields).filter((name) => there.some(({ element }) => element.name === name));
+  const wanted = there.filter(({ element }) => mappedColumns(fields).includes(element.name));
+  const columns = wanted.map(({ element }) => element.name);
+  const maps = wanted.filter(holdsMap).map(({ element }) => element.name);
+  const others = columns.filter((name) => !maps.includes(name));
   let rowStart = 0;
   for (const [index, group] of metadata.row_groups.entries()) {
     const rowEnd = rowStart + Number(group.num_rows);
@@ -45,8 +48,12 @@ export async function* readParquet(context: PartContext, collect: Collector): As
       for (let from = rowStart; from < rowEnd; from += step) {
         const range = { rowStart: from, rowEnd: Math.min(rowEnd, from + step) };
         try {
-          const rows = await parquetReadObjects({ file: held, metadata, columns, compressors, parsers, ...range });
-          for (const [i, row] of rows.entries()) takeRow(context, collect, row, from + i, byteOffset);
+          const options = { file: held, metadata, compressors, ...range };
+          const rows = await parquetReadObjects({ ...options, columns: others, parsers });
+          const mapRows = maps.length === 0 ? [] : await parquetReadObjects({ ...options, columns: maps });
+          for (const [i, row] of rows.entries()) {
+            takeRow(context, collect, maps.length === 0 ? row : { ...row, ...mapRows[i] }, from + i, byteOffset);
+          }
         } catch (error) {
           if (error instanceof ForgeError) throw error;
           const rows = `rows ${from} to ${range.rowEnd - 1}`;
@@ -83,6 +90,12 @@ export async function* readParquetObjects(
     }
     rowStart = rowEnd;
   }
+}
+
+/** True for columns with maps in them: bytes would make no names of their entries. */
+function holdsMap({ element, children }: SchemaTree): boolean {
+  const { converted_type: converted, logical_type: logical } = element;
+  return converted === "MAP" || converted === "MAP_KEY_VALUE" || logical?.type === "MAP" || children.some(holdsMap);
 }
 
 /** Decoded bytes that are held at once: row groups of some writers take gigabytes. */

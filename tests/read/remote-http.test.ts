@@ -1,4 +1,6 @@
 /** Files behind http://, against a real server with faults. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { startHttpDouble, type FileServer, type HttpDoubleOptions } from "../../forge/testing/index.ts";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -111,6 +113,23 @@ describe("a file behind http://", () => {
       if (fails) await expect(reading).rejects.toMatchObject({ code: "remote-busy", exitCode: 75 });
       else expect(String(await reading)).toBe("text");
     }
+  });
+
+  it("of which a server sends more than it was asked for is given up with a passing fault", async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(206, { "content-range": "bytes 0-3/4", etag: '"x"' });
+      response.end("text and more");
+    });
+    await new Promise<void>((listening) => void server.listen(0, "127.0.0.1", listening));
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.txt`;
+    const remote = { bytes: 4, ranges: true, exact: true, etag: '"x"' };
+    const source = await openSources({ root: "/", remote: quick })({ uri, remote });
+    await expect(Array.fromAsync(source.read())).rejects.toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining(`${uri}: the server sent more than it was asked for`),
+    });
+    server.closeAllConnections();
+    server.close();
   });
 
   it("that changed since it was described is an error that names it", async () => {

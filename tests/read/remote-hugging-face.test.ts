@@ -61,6 +61,7 @@ const tree = {
   "data/train-0.jsonl": '{"text":"a"}',
   "data/train-1.jsonl": '{"text":"b"}',
   "data/en/test #1.jsonl": '{"text":"c"}',
+  "odd/a [1].jsonl": '{"text":"d"}',
 };
 
 describe("planning hf://", () => {
@@ -75,8 +76,10 @@ describe("planning hf://", () => {
       "/data/en/test #1.jsonl",
       "/data/train-0.jsonl",
       "/data/train-1.jsonl",
+      "/odd/a [1].jsonl",
     ]);
-    expect((await found("")).length).toBe(4);
+    expect(await found("/odd/a [1].jsonl")).toEqual(["/odd/a [1].jsonl"]);
+    expect((await found("")).length).toBe(5);
     expect(await found("@refs/convert/parquet/README.md")).toEqual(["@refs/convert/parquet/README.md"]);
     expect(await found(`@${second}/README.md`)).toEqual([`@${second}/README.md`]);
   });

@@ -59,6 +59,7 @@ describe("planning s3://", () => {
     expect(await found("a/b/")).toEqual(["a/b/four [x].md", "a/b/three.jsonl"]);
     expect(await found("a/*.jsonl")).toEqual(["a/one.jsonl", "a/two.jsonl"]);
     expect(await found("a/**/{one,three}.jsonl")).toEqual(["a/b/three.jsonl", "a/one.jsonl"]);
+    expect(await found("a/b/four [x].md")).toEqual(["a/b/four [x].md"]);
     expect((await found("")).length).toBe(5);
   });
 

@@ -100,7 +100,9 @@ async function choose(path: string, under: ListFolder): Promise<readonly Entry[]
   if (isGlob(path)) {
     const folder = literalFolder(path);
     const entries = await under(folder, path.slice(folder.length).includes("/"));
-    return entries.filter((entry) => isFile(entry) && matchesGlob(entry.path, path));
+    const matching = entries.filter((entry) => isFile(entry) && matchesGlob(entry.path, path));
+    // As on a disk, a name may hold what a glob understands.
+    return matching.length > 0 ? matching : entries.filter((entry) => isFile(entry) && entry.path === path);
   }
   const bare = path.replace(/\/$/, "");
   if (bare !== "") {

@@ -102,7 +102,9 @@ async function fetchBlock(
     try {
       for await (const chunk of fetch(start + filled, end, signal)) {
         const room = bytes.length - filled;
-        assert(chunk.length <= room, `${uri} delivers what was asked for`);
+        if (chunk.length > room) {
+          throw new TransientError("remote-connection", `${uri}: the server sent more than it was asked for`);
+        }
         bytes.set(chunk, filled);
         filled += chunk.length;
       }

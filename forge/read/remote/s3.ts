@@ -40,6 +40,9 @@ export async function listS3(
     // Some tools store a folder as an empty object.
     if (isWanted && !name.endsWith("/")) found.push(file);
   }
+  // As on a disk, a name may hold what a glob understands.
+  const named = found.length === 0 && isGlob(key) ? await objects.head(key) : undefined;
+  if (named !== undefined) return [named];
   if (found.length === 0) throw new DataError("remote-not-found", `no object matches ${pattern}`, { file: pattern });
   return found;
 }

@@ -14,7 +14,7 @@ const missing = !existsSync(python);
 
 /** Writes one table in every way, and what it holds as JSON. */
 const script = `
-import datetime, json, random, sys
+import datetime, json, os, random, sys
 import pyarrow as pa, pyarrow.parquet as pq, pyarrow.ipc as ipc
 folder = sys.argv[1]
 random.seed(7)
@@ -53,11 +53,25 @@ with pa.CompressedOutputStream(f"{folder}/packed.arrow.zst", "zstd") as sink:
     with ipc.new_stream(sink, table.schema) as out: out.write_table(table, 100)
 import pyarrow.feather as feather
 feather.write_feather(table, f"{folder}/default.feather")
+import decimal
+D = decimal.Decimal
+numbers_table = pa.table({
+  "text": ["a", "b", "c"],
+  "price": pa.array([D("-0.001"), D("12345678901234567.125"), None], pa.decimal128(20, 3)),
+  "entries": pa.array([[("kä", 1), ("b", 2)], [], None], pa.map_(pa.string(), pa.int32())),
+})
+os.mkdir(f"{folder}/odd")
+pq.write_table(numbers_table, f"{folder}/odd/a.parquet")
+with ipc.new_file(f"{folder}/odd/a.arrow", numbers_table.schema) as out: out.write_table(numbers_table)
+one = pa.record_batch([pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), pa.array(["one", "two"]))], ["text"])
+two = pa.record_batch([pa.DictionaryArray.from_arrays(pa.array([2, 0], pa.int32()), pa.array(["one", "two", "three"]))], ["text"])
+for new, name in [(ipc.new_file, "delta.arrow"), (ipc.new_stream, "delta.ipc")]:
+    options = ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+    with new(f"{folder}/odd/{name}", one.schema, options=options) as out: out.write_batch(one); out.write_batch(two)
 iso = lambda d: d.isoformat(timespec="milliseconds") + "Z"
 meta = lambda i: '{"number":%d%s}' % (numbers[i], ',"tags":' + json.dumps(tags[i], separators=(",", ":")))
 expected = [{"row": i, "text": texts[i], "url": urls[i], "language": languages[i], "date": iso(dates[i]), "meta": meta(i)} for i in range(rows)]
 json.dump(expected, open(f"{folder}/expected.json", "w"))
-import os
 print(json.dumps(sorted(os.listdir(folder))))
 `;
 
@@ -73,7 +87,7 @@ describe.skipIf(missing)("files that pyarrow wrote (skipped without Python: npm 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "forge-columnar-"));
     const { stdout } = await promisify(execFile)(python, ["-c", script, folder]);
-    names = (JSON.parse(stdout) as string[]).filter((name) => name !== "expected.json");
+    names = (JSON.parse(stdout) as string[]).filter((name) => /\.(?!json)/.test(name));
     expected = JSON.parse(await readFile(join(folder, "expected.json"), "utf8")) as Row[];
   });
   afterAll(async () => {
@@ -96,6 +110,23 @@ describe.skipIf(missing)("files that pyarrow wrote (skipped without Python: npm 
         ).toEqual(nulls.map((row) => [row, "field-missing"]));
         if (splitBytes < 2 ** 30 && /none-|None\.arrow/.test(path)) expect(plan.splits.length).toBeGreaterThan(1);
       }
+    }
+  });
+
+  test("keep decimals and maps in meta, and read dictionaries that grow from batch to batch", async () => {
+    const metaOf = async (path: string): Promise<unknown[]> => {
+      const source = { name: "s", path, fields: { meta: ["price", "entries"] } };
+      return (await readAll(folder, configOf([source]))).documents.map(({ meta }) => meta);
+    };
+    expect(await metaOf("odd/a.arrow")).toEqual([
+      '{"price":"-0.001","entries":{"kä":1,"b":2}}',
+      '{"price":"12345678901234567.125","entries":{}}',
+      null,
+    ]);
+    expect((await metaOf("odd/a.parquet"))[0]).toBe('{"price":-0.001,"entries":{"kä":1,"b":2}}');
+    for (const path of ["odd/delta.arrow", "odd/delta.ipc"]) {
+      const { documents } = await readAll(folder, configOf([{ name: "s", path }]));
+      expect(documents.map(({ text }) => text)).toEqual(["one", "two", "three", "one"]);
     }
   });
 
