@@ -65,10 +65,15 @@ export function hashTexts(values: usize, offsets: usize, length: i32, seed: u32,
   }
 }
 
+/** Loaded, it stays in a register; what is written as a constant is made anew for each block. */
+const lineFeeds: usize = memory.data(16);
+v128.store(lineFeeds, i8x16.splat(10));
+
 /** End of the line that begins at `p`: its line feed, or `end`. */
 export function lineEnd(p: usize, end: usize): usize {
+  const feed = v128.load(lineFeeds);
   while (p < end) {
-    const mask = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(10))) as u32;
+    const mask = i8x16.bitmask(i8x16.eq(v128.load(p), feed)) as u32;
     if (mask != 0) {
       const at = p + (ctz(mask) as usize);
       return at < end ? at : end;
@@ -81,10 +86,13 @@ export function lineEnd(p: usize, end: usize): usize {
 /** Line feeds of `[p, end)`. */
 export function countLineFeeds(p: usize, length: usize): i32 {
   const end = p + length;
+  const feed = v128.load(lineFeeds);
   let count = 0;
-  while (p + 16 <= end) {
-    count += popcnt(i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(10))));
-    p += 16;
+  for (; p + 64 <= end; p += 64) {
+    const first = v128.or(i8x16.eq(v128.load(p), feed), i8x16.eq(v128.load(p, 16), feed));
+    const second = v128.or(i8x16.eq(v128.load(p, 32), feed), i8x16.eq(v128.load(p, 48), feed));
+    if (!v128.any_true(v128.or(first, second))) continue;
+    for (let at: usize = 0; at < 64; at += 16) count += popcnt(i8x16.bitmask(i8x16.eq(v128.load(p + at), feed)));
   }
   for (; p < end; p++) if (load<u8>(p) == 10) count++;
   return count;

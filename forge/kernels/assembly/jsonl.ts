@@ -231,15 +231,30 @@ function parseRecord(p: usize, end: usize, row: usize): u32 {
   }
 }
 
+/** Loaded, they stay in registers; what is written as a constant is made anew for each block. */
+const constants: usize = memory.data(3 * 16);
+v128.store(constants, i8x16.splat(0x22), 0);
+v128.store(constants, i8x16.splat(0x5c), 16);
+v128.store(constants, i8x16.splat(0x1f), 32);
+
+/** All ones for what ends a run of characters in a string: a quote, a backslash, what may not stand in one. */
+// @ts-ignore: decorator
+@inline
+function specialBytes(block: v128, quote: v128, backslash: v128, control: v128): v128 {
+  return v128.or(
+    v128.or(i8x16.eq(block, quote), i8x16.eq(block, backslash)),
+    i8x16.eq(i8x16.min_u(block, control), block),
+  );
+}
+
 /** Validates a string from after its opening quote; returns the byte after its closing quote, or 0. */
 function skipString(p: usize): usize {
+  const quote = v128.load(constants, 0);
+  const backslash = v128.load(constants, 16);
+  const control = v128.load(constants, 32);
   while (true) {
     const v = v128.load(p);
-    const special = v128.or(
-      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
-      i8x16.lt_u(v, i8x16.splat(0x20)),
-    );
-    const mask = i8x16.bitmask(special) as u32;
+    const mask = i8x16.bitmask(specialBytes(v, quote, backslash, control)) as u32;
     if (mask == 0) {
       p += 16;
       continue;
@@ -318,15 +333,14 @@ function cellOf(start: usize, end: usize, row: usize): usize {
  * closing quote, or 0. Escapes shrink, so the copy stays within the space of its source.
  */
 function copyString(p: usize, cell: usize): usize {
+  const quote = v128.load(constants, 0);
+  const backslash = v128.load(constants, 16);
+  const control = v128.load(constants, 32);
   let o = aside;
   while (true) {
     const v = v128.load(p);
     v128.store(o, v);
-    const special = v128.or(
-      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
-      i8x16.lt_u(v, i8x16.splat(0x20)),
-    );
-    const mask = i8x16.bitmask(special) as u32;
+    const mask = i8x16.bitmask(specialBytes(v, quote, backslash, control)) as u32;
     if (mask == 0) {
       p += 16;
       o += 16;

@@ -47,6 +47,14 @@ function skipValidBlocks(p: usize, end: usize): usize {
   const low = i8x16.splat(15);
   let previous = i8x16.splat(0);
   while (p + 16 <= end) {
+    // Behind ASCII, ASCII passes 64 bytes at a time.
+    if (p + 64 <= end && (i8x16.bitmask(previous) as u32) == 0) {
+      const half = v128.or(v128.load(p), v128.load(p, 16));
+      if (i8x16.bitmask(v128.or(half, v128.or(v128.load(p, 32), v128.load(p, 48)))) == 0) {
+        p += 64;
+        continue;
+      }
+    }
     const input = v128.load(p);
     if (v128.any_true(v128.and(v128.or(input, previous), i8x16.splat(-128)))) {
       const before1 = i8x16.shuffle(previous, input, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
