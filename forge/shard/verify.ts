@@ -146,8 +146,8 @@ async function checkFile(folder: string, file: z.infer<typeof manifestFileSchema
 async function unlistedFiles(folder: string, listed: ReadonlySet<string>): Promise<VerifyProblem[]> {
   const problems: VerifyProblem[] = [];
   for (const part of ["documents", "rejects", "tokens", "answers", "decontamination"]) {
-    const names = await readdir(join(folder, part)).catch(() => []);
-    for (const name of names.sort()) {
+    const names: readonly string[] = await readdir(join(folder, part)).catch(() => []);
+    for (const name of [...names].sort()) {
       const path = `${part}/${name}`;
       if (!listed.has(path)) problems.push({ file: path, message: "is not listed in the manifest" });
     }

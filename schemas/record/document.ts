@@ -4,7 +4,7 @@
  * Text stays UTF-8 bytes (`values` and `offsets`); batches are built from bytes and never hold a JavaScript string for
  * each document. Arrow's Utf8 offsets are 32 bits and overflow silently, so a builder ends a batch long before that.
  */
-import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data, type DataType } from "apache-arrow";
+import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { z } from "zod";
 
 /** A document as a row, for readers of single rows; the pipe itself carries columns. */
@@ -220,7 +220,7 @@ export function makeDocumentBatch(
   const { languageScore = new Float32Array(length).fill(Number.NaN), signals = new Map<string, Float32Array>() } =
     options;
   const schema = documentArrowSchema([...signals.keys()]);
-  const children: Data<DataType>[] = [
+  const children: Data[] = [
     columns.id,
     columns.text,
     columns.url,

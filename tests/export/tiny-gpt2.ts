@@ -170,7 +170,7 @@ export function tinyLogits(
   for (let layer = 0; layer < config.layers; layer++) {
     const qkv = rows.map((row) => linear(norm(row, `h.${layer}.ln_1`), `h.${layer}.attn.c_attn`));
     rows = rows.map((row, t) => {
-      const mixed = new Array<number>(d).fill(0);
+      const mixed = Array.from({ length: d }, () => 0);
       for (let head = 0; head < heads; head++) {
         const at = head * size;
         const scores = qkv.slice(0, t + 1).map((other) => {

@@ -82,7 +82,7 @@ export async function readExportTokenizer(path: string): Promise<ExportTokenizer
     });
   }
   const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`);
-  const types = new Array<number>(size).fill(tokenTypes.unused);
+  const types = Array.from({ length: size }, () => tokenTypes.unused as number);
   for (const [token, id] of ids) {
     if (types[id] !== tokenTypes.unused) {
       throw new DataError("tokenizer-unreadable", `${path} gives the id ${id} twice`, { file: path, sample: token });

@@ -69,6 +69,7 @@ async function expand(
       const { fingerprint, remote, encoding } = await describeHttp({ uri, url }, settings, signal);
       return [{ uri, fingerprint, remote, ...(encoding && { encoding }), ...(url !== uri && { secret: url }) }];
     }
+    case undefined:
+      throw new Error(`${pattern} is no URI`);
   }
-  throw new Error(`${pattern} is no URI`);
 }
