@@ -14,11 +14,7 @@ export type RecordPlace = number | string;
  * @param uri relative to the configured root, so that moving the root keeps ids
  */
 export function documentId(uri: string, place: RecordPlace): string {
-  return hash(
-    "sha256",
-    `${uri}
-${place}`,
-  ).slice(0, 32);
+  return hash("sha256", `${uri}\n${place}`).slice(0, 32);
 }
 
 /** A file's URI: its path from the root with forward slashes; `..` stays for files outside. */
