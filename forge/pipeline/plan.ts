@@ -217,9 +217,15 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
     const sourceRank = config.sources.findIndex((source) => source.name === split.source);
     return { sourceRank, scope: scopes[sourceRank] ?? 0 };
   });
+  const all = [...partitions, ...inputs.existing.map(({ folder: _folder, ...part }) => part)];
+  const shared = {
+    config: config.dedup,
+    partitions: runsOf(partitions),
+    existing: runsOf(inputs.existing.map(({ corpus, rank }) => ({ corpus, rank }))),
+  };
   const toDraft = (task: DedupTask): Draft => {
-    const input: DedupInput = { task, config: config.dedup, partitions, existing: inputs.existing };
-    const all = [...partitions, ...inputs.existing.map(({ folder: _folder, ...part }) => part)];
+    const reads = task.partition === null ? undefined : inputs.existing[task.partition - partitions.length];
+    const input: DedupInput = { ...shared, task, reads: reads ?? null };
     const partition = task.partition === null ? null : all[task.partition];
     const matters = { task, config: settingsFor(task.stage, config.dedup), partition };
     const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
@@ -233,6 +239,18 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
     }
     return made;
   });
+}
+
+/** Equal neighbours as one, with their number. */
+function runsOf<Item extends object>(items: readonly Item[]): (Item & { readonly count: number })[] {
+  const runs: { item: Item; json: string; count: number }[] = [];
+  for (const item of items) {
+    const json = JSON.stringify(item);
+    const last = runs.at(-1);
+    if (last?.json === json) last.count++;
+    else runs.push({ item, json, count: 1 });
+  }
+  return runs.map(({ item, count }) => ({ ...item, count }));
 }
 
 /** Of the settings those that decide what a stage writes. */

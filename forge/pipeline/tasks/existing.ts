@@ -90,6 +90,25 @@ export function existingPartition({ corpus, rank, folder, index, documents }: Ex
   };
 }
 
+/** The same where nothing of it is read but to which corpus it belongs. */
+export function unreadPartition(corpus: string, rank: number): DedupPartition {
+  const refuse = (): never => {
+    throw new Error(`No other task reads the partitions of ${corpus}`);
+  };
+  return {
+    key: corpus,
+    sourceRank: rank,
+    scope: 0,
+    existing: {
+      corpus,
+      get index(): string {
+        return refuse();
+      },
+    },
+    open: refuse,
+  };
+}
+
 /**
  * Tasks of existing corpora have the hashes of its manifest in their keys, so it must be those files that they read.
  *

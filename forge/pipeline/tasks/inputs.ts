@@ -5,18 +5,27 @@ import type { DedupTask } from "../../dedup/index.ts";
 import type { Revision } from "../layout.ts";
 import type { ExistingPart } from "./existing.ts";
 
+/** Every task has one: it must not grow with the number of partitions, of which there are as many as tasks. */
 export interface DedupInput {
   readonly task: DedupTask;
   readonly config: DedupConfig;
-  readonly partitions: readonly DedupPartitionInput[];
-  /** Partitions behind those: of existing corpora. */
-  readonly existing: readonly ExistingPart[];
+  /** Partitions one behind the other, neighbours of a source together; then those of existing corpora. */
+  readonly partitions: readonly PartitionRun[];
+  readonly existing: readonly ExistingRun[];
+  /** The existing corpus' partition that the task reads. */
+  readonly reads: ExistingPart | null;
 }
 
-/** What deduplication needs to know of a partition; see `DedupPartition`. */
-export interface DedupPartitionInput {
+/** So many partitions of one source; see `DedupPartition`. */
+export interface PartitionRun {
   readonly sourceRank: number;
   readonly scope: number;
+  readonly count: number;
+}
+
+/** So many partitions of one existing corpus. */
+export interface ExistingRun extends Pick<ExistingPart, "corpus" | "rank"> {
+  readonly count: number;
 }
 
 export interface TokenizerInput {
