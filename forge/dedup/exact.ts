@@ -35,9 +35,16 @@ export async function resolveExact(task: DedupTask, context: DedupContext): Prom
   const { partitions, signal } = context;
   const idPaths = partitions.map((_, i) => inputPath(task, i, context));
   const keyPaths = partitions.map((_, i) => inputPath(task, partitions.length + i, context));
-  const sizes = await Promise.all(idPaths.map(async (path) => await lengthOf(path)));
-  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const sizes: number[] = [];
+  const starts: number[] = [];
+  let total = 0;
+  // One after the other: there may be more partitions than files that can be open.
+  for (const path of idPaths) {
+    const size = await lengthOf(path);
+    sizes.push(size);
+    starts.push(total);
+    total += size;
+  }
   await refuseRepeatedIds(
     keyPaths.filter((_, i) => partitions[i]?.existing === undefined),
     context,

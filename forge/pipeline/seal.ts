@@ -172,7 +172,7 @@ function corpusFigures(
     texts: textFigures(ingest),
     duplicates: {
       clusters: sum(clusterSizes.slice(1)),
-      largestCluster: Math.max(0, ...documents.map((one) => one.largestCluster)),
+      largestCluster: largest(documents.map((one) => one.largestCluster)),
       clusterSizes,
       comparedPairs: sum(verified.map((one) => one.pairs)),
       verifiedPairs: sum(verified.map((one) => one.verified)),
@@ -263,6 +263,11 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
+/** 0 of none. A call with as many arguments as there are partitions would overflow the stack. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
+}
+
 /** Sums by name, names sorted. */
 function addCounts(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const total: Record<string, number> = {};
@@ -271,6 +276,6 @@ function addCounts(parts: readonly Readonly<Record<string, number>>[]): Record<s
 }
 
 function addHistograms(parts: readonly (readonly number[])[]): number[] {
-  const length = Math.max(0, ...parts.map((part) => part.length));
+  const length = largest(parts.map((part) => part.length));
   return Array.from({ length }, (_, bucket) => sum(parts.map((part) => part[bucket] ?? 0)));
 }

@@ -173,12 +173,14 @@ export async function writeShard(
   const row = await planFile.u32("row", shard.first, end);
   const narrow = tokenizer.vocabularySize <= 2 ** 16;
   const values: TokenArray = narrow ? new Uint16Array(shard.tokens) : new Uint32Array(shard.tokens);
+  // Documents by partition, so that each file is opened once.
+  const byInput = Map.groupBy(input.keys(), (i) => input[i] as number);
   // Lengths first (places in the shard follow from them), then the tokens, one partition after the other.
   const bounds = new Map<number, Uint32Array>();
   const ids = Array.from<string>({ length: shard.documents });
   const sources = Array.from<string>({ length: shard.documents });
-  for (const [index, path] of inputs.entries()) {
-    if (!input.includes(index)) continue;
+  for (const [index, own] of byInput) {
+    const path = inputs[index] as string;
     await using file = await openColumns(path, encodedKind);
     if (file.meta["tokenizer"] !== tokenizer.sha256) {
       throw new DataError("tokenizer-changed", `${path} was encoded with another tokenizer`, { file: path });
@@ -187,8 +189,7 @@ export async function writeShard(
     const allIds = await file.u8("id");
     const names = JSON.parse(String(file.meta["sources"])) as string[];
     const sourceOf = await file.u32("source");
-    for (let i = 0; i < shard.documents; i++) {
-      if (input[i] !== index) continue;
+    for (const i of own) {
       ids[i] = formatId(allIds, row[i] as number);
       sources[i] = names[sourceOf[row[i] as number] as number] as string;
     }
@@ -203,8 +204,7 @@ export async function writeShard(
   for (const [index, at] of bounds) {
     signal?.throwIfAborted();
     await using file = await openColumns(inputs[index] as string, encodedKind);
-    for (let i = 0; i < shard.documents; i++) {
-      if (input[i] !== index) continue;
+    for (const i of byInput.get(index) ?? []) {
       values.set(await file.u32("tokens", at[row[i] as number], at[(row[i] as number) + 1]), offsets[i]);
     }
   }
