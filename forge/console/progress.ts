@@ -102,9 +102,11 @@ function describe(event: ProgressEvent, elapsedMs: number, fraction: number): st
   const amount = event.unit === "bytes" ? formatBytes : formatCount;
   const parts = [event.stage];
   if (event.total !== undefined && event.total > 0) parts.push(`${Math.floor(fraction * 100)} %`);
-  parts.push(`${amount(event.done)}${event.unit === "bytes" ? "" : ` ${event.unit}`}`);
+  const unit = event.done === 1 ? event.unit.replace(/s$/, "") : event.unit;
+  parts.push(`${amount(event.done)}${event.unit === "bytes" ? "" : ` ${unit}`}`);
   const perSecond = elapsedMs > 0 ? (event.done / elapsedMs) * 1000 : 0;
-  if (elapsedMs > 1000 && perSecond > 0) parts.push(`${amount(perSecond)}/s`);
+  // How many tasks a second tells nobody anything.
+  if (event.unit !== "tasks" && elapsedMs > 1000 && perSecond > 0) parts.push(`${amount(perSecond)}/s`);
   const figures = formatFigures(event.figures);
   if (figures !== "") parts.push(figures);
   if (fraction > 0.02 && elapsedMs > 1000 && fraction < 1) {

@@ -26,7 +26,7 @@ interface Upstream {
 }
 
 interface Decontamination {
-  /** None when there is no evaluation set. */
+  /** The first reads the evaluation sets and needs nothing of the corpus. None when there is no evaluation set. */
   readonly stages: readonly Stage[];
   /** Empty when it changes no document. */
   readonly revisions: readonly Revision[];

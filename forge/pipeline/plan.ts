@@ -47,6 +47,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     before,
     revised,
   });
+  const [evaluation, search] = [decontamination.stages.slice(0, 1), decontamination.stages.slice(1)];
   const revisions: readonly Revision[] = [...before, ...decontamination.revisions];
   const kept = (partition: number): readonly string[] => [...revised(partition), ...decontamination.kept(partition)];
   const partitions = inputs.splits.map((_, partition) => partition);
@@ -139,10 +140,13 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     madeFrom: madeFrom(config, inputs),
     stages: [
       ...(pieces === undefined ? [] : [pieces]),
+      // Files that the config names come first: what is wrong in them shows before hours of work.
+      ...(inputs.tokenizer === null ? [] : [tokenizer]),
+      ...evaluation,
       ingest,
       ...dedup,
-      ...decontamination.stages,
-      tokenizer,
+      ...search,
+      ...(inputs.tokenizer === null ? [tokenizer] : []),
       encode,
       order,
       shard,

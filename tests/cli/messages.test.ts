@@ -126,6 +126,25 @@ filtersByLanguage:
   });
 });
 
+describe("a file that a config names", () => {
+  it.each([
+    ["a tokenizer that is none", ["--set", "tokenizer.path=wrong.json"], /wrong\.json/],
+    [
+      "an evaluation set without the field",
+      ["--set", "decontaminate.sets=[{name: quiz, path: quiz.jsonl, fields: {question: qestion}}]"],
+      /qestion/,
+    ],
+  ] as const)("is found wrong before anything is read: %s", async (_, flags, message) => {
+    await writeFile(join(cwd, "wrong.json"), "{}");
+    await writeFile(join(cwd, "quiz.jsonl"), '{"question": "Which one of these is it that was meant by them?"}\n');
+    const argv = ["build-corpus", "--source", "in", "--out", "early", "--force", "--workers", "1", ...flags];
+    const { code, stderr } = await forge(...argv);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("ingest");
+  });
+});
+
 describe("an output folder", () => {
   it("that is a file, or below one, is the command line's fault", async () => {
     for (const out of ["wrong.yaml", "wrong.yaml/below"]) {
