@@ -292,6 +292,22 @@ describe("decontamination that cuts", () => {
   });
 });
 
+it("leaves a page alone of which only another version gives something away: the texts are not alike", async () => {
+  const page = (text: string, date: string): string => JSON.stringify({ text, date, url: "https://example.org/page" });
+  const [kept, older] = [body("page now"), `${body("page then")} ${question}`];
+  await writeFiles(root, { "versions/a.jsonl": `${page(kept, "2024-01-01")}\n${page(older, "2020-01-01")}\n` });
+  const versions = {
+    ...config(),
+    sources: config().sources.map((one) => ({ ...one, path: "versions" })),
+    dedup: { ...config().dedup, url: true, keep: "newest" as const },
+  };
+  const out = join(work, "versions");
+  const manifest = await build(versions, out);
+  expect((await rowsOf(out, "documents")).map((row) => row["text"])).toEqual([kept]);
+  expect(manifest.conservation.rejected).toEqual({ "same-url": 1 });
+  expect(await findings(out, manifest)).toMatchObject([{ example: "7", outcome: "duplicate" }]);
+});
+
 it("finds an example whose addresses are placeholders in the documents, and whose characters were repaired", async () => {
   const text = `${words(8, "letter").join(" ")} jane.roe@university.edu ${words(8, "letter 2").join(" ")}`;
   const shy = text.replace(" ", " \u00ad\u200b").replace("ee", "e\u00ade");

@@ -157,9 +157,12 @@ async function* hitsOfPartitions(folder: string, partitions: number): AsyncGener
     const hits = await readHits(join(folder, partitionFiles(partition).contaminationHits));
     if (hits.texts.length === 0) continue;
     const decisions = await readDecisions(join(folder, workFolder, decisionsPath(partition)));
-    // Ids are unique in one corpus only: a copy of another corpus' document stands for itself here.
+    // Ids are unique in one corpus only: a copy of another corpus' document stands for itself here. So does a version of
+    // a page: its text says nothing about the one that is kept.
     const keptHere = (row: number): string | undefined =>
-      decisions.partnerCorpus(row) === undefined ? decisions.partner(row) : undefined;
+      decisions.partnerCorpus(row) === undefined && decisions.reason(row) !== "same-url"
+        ? decisions.partner(row)
+        : undefined;
     yield { hits, cluster: (row) => keptHere(row) ?? decisions.id(row) };
   }
 }
