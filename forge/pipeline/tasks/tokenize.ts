@@ -27,6 +27,8 @@ export async function makeTokenizer(input: TokenizerInput, context: TaskContext)
       ...trained.files.map(({ name, ...digest }) => ({ path: `${dirname(tokenizerPath)}/${name}`, ...digest })),
     );
   } else {
+    // Read where it lies, so that what is wrong with it is said of the file that the config names.
+    await loadTokenizer(given.path, config.name);
     await write(tokenizerPath, await readFile(given.path));
     // It says which tokens are BOS and EOS.
     const beside = join(dirname(given.path), "tokenizer_config.json");
