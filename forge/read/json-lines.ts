@@ -153,17 +153,20 @@ class LineReader {
     if (repairs) lines = withOwnValues(lines);
     let next = 0;
     for (const line of lines.quarantined) {
-      next = this.#appendBefore(lines, next, line.byteOffset, base);
+      next = this.#appendBefore(lines, next, line.byteOffset, base, chunk);
       const bytes = chunk.subarray(line.byteOffset, line.byteOffset + line.byteLength);
       if (line.reason === "invalid-utf8" && repairs) {
         this.#repaired(bytes, base + line.byteOffset, kernels);
         continue;
       }
       const { reason, message } = faults[line.reason];
-      this.#collect.quarantine(this.#entry(reason, message, base + line.byteOffset, bytes));
+      const isFirst = this.#row === 0 && base + line.byteOffset <= byteOrderMark.length;
+      const isDocument = isFirst && beginsDocument(bytes);
+      const whole = isDocument ? `${message}: ${wholeDocument}` : message;
+      this.#collect.quarantine(this.#entry(reason, whole, base + line.byteOffset, bytes));
       this.#row++;
     }
-    this.#appendBefore(lines, next, Number.POSITIVE_INFINITY, base);
+    this.#appendBefore(lines, next, Number.POSITIVE_INFINITY, base, chunk);
     return lines.consumed;
   }
 
@@ -201,7 +204,7 @@ class LineReader {
       final: true,
     });
     this.#collect.addReplacements(repaired.replacements);
-    this.#appendBefore(lines, 0, Number.POSITIVE_INFINITY, byteOffset);
+    this.#appendBefore(lines, 0, Number.POSITIVE_INFINITY, byteOffset, repaired.bytes);
     for (const line of lines.quarantined) {
       const { reason, message } = faults[line.reason];
       this.#collect.quarantine(this.#entry(reason, message, byteOffset, bytes));
@@ -209,8 +212,8 @@ class LineReader {
     }
   }
 
-  /** Appends good records from `next` on that begin before `limit`; returns the first that does not. */
-  #appendBefore(lines: JsonLines, next: number, limit: number, base: number): number {
+  /** Appends good records from `next` on that begin before `limit` in a chunk; returns the first that does not. */
+  #appendBefore(lines: JsonLines, next: number, limit: number, base: number, chunk: Uint8Array): number {
     const { fields, part, language } = this.#context;
     const text = column(lines, fields.text);
     let row = next;
@@ -220,7 +223,10 @@ class LineReader {
       if (state !== jsonFieldState.string) {
         const absent = state === jsonFieldState.absent;
         const message = absent ? `there is no field "${fields.text}"` : `the field "${fields.text}" is no string`;
-        const sample = text.values.subarray(text.offsets[row], text.offsets[row + 1]);
+        // Of a record without the field all is shown: its fields tell what to write into the config.
+        const sample = absent
+          ? lineAt(chunk, lines.recordOffsets[row] as number)
+          : text.values.subarray(text.offsets[row], text.offsets[row + 1]);
         this.#collect.quarantine(this.#entry(absent ? "field-missing" : "field-not-text", message, byteOffset, sample));
         continue;
       }
@@ -243,6 +249,20 @@ class LineReader {
 function withOwnValues(lines: JsonLines): JsonLines {
   const own = (column: JsonColumn): JsonColumn => ({ ...column, values: column.values.slice() });
   return { ...lines, columns: new Map([...lines.columns].map(([name, column]) => [name, own(column)])) };
+}
+
+/** A line without what ends it. */
+function lineAt(chunk: Uint8Array, start: number): Uint8Array {
+  const end = chunk.indexOf(lineFeed, start);
+  return chunk.subarray(start, end < 0 ? chunk.length : end);
+}
+
+const wholeDocument = "the file looks like one JSON document, not one object a line (`jq -c '.[]'` makes lines)";
+
+/** True for the first line of a document that is laid out for people, or of an array. */
+function beginsDocument(line: Uint8Array): boolean {
+  const text = Buffer.from(line.subarray(0, 64)).toString("latin1").trim();
+  return text === "{" || text.startsWith("[");
 }
 
 type ColumnBuilder = DocumentBatchBuilder["columns"]["text"];

@@ -191,6 +191,19 @@ describe("reading JSON Lines", () => {
       ["malformed-json", 5],
     ]);
     expect(quarantined[0]).toMatchObject({ source: "docs.jsonl", byteOffset: 16, byteLength: 9, sample: "{not json" });
+    // Shows which fields there are.
+    expect(quarantined[1]).toMatchObject({ byteLength: 17, sample: '{"other":"field"}' });
+  });
+
+  it.each([
+    JSON.stringify([{ text: "a" }]),
+    JSON.stringify([{ text: "a" }], null, 2),
+    JSON.stringify({ text: "a" }, null, 2),
+  ])("tells what to do about a file that is one JSON document: %s", async (file) => {
+    await using folder = await folderOf({ "docs.json": file });
+    const { quarantined } = await readAll(folder.path, configOf([{ name: "docs", path: "docs.json" }]));
+    expect(quarantined[0]?.message).toMatch(/looks like one JSON document.*`jq -c '\.\[\]'`/);
+    expect(quarantined.slice(1).some(({ message }) => /jq/.test(message))).toBe(false);
   });
 
   it.each([5000, 3_000_000])(
