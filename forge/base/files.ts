@@ -4,7 +4,7 @@
  * Write under a temporary name, flush, check the size, rename, flush the folder. A crash at any point leaves at most a
  * `*.tmp-*` file, which the run that holds the lock removes (`removeTemporaries`).
  */
-import { createHash, randomUUID, type Hash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, readSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -29,6 +29,11 @@ export interface AtomicFile extends AsyncDisposable {
   commit(): Promise<FileDigest>;
 }
 
+/** An atomic file of which no digest is made. */
+export interface ScratchFile extends Omit<AtomicFile, "commit"> {
+  commit(): Promise<Pick<FileDigest, "bytes">>;
+}
+
 const temporaryMark = ".tmp-";
 
 /** The name under which an unfinished file stands: it names host and process, and is unique for each attempt. */
@@ -42,7 +47,28 @@ export function temporaryName(path: string): string {
  * @param mode permissions; 0o600 keeps a secret
  * @throws EnvironmentError `disk-full` from `write` or `commit` when the disk is full
  */
-export async function createAtomicFile(path: string, { mode }: { readonly mode?: number } = {}): Promise<AtomicFile> {
+export async function createAtomicFile(path: string, options: { readonly mode?: number } = {}): Promise<AtomicFile> {
+  const file = await createScratchFile(path, options);
+  const hash = createHash("sha256");
+  return {
+    path,
+    get bytes() {
+      return file.bytes;
+    },
+    async write(chunk) {
+      await file.write(chunk);
+      hash.update(chunk);
+    },
+    async commit() {
+      const { bytes } = await file.commit();
+      return { bytes, sha256: hash.digest("hex") };
+    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+/** The same without a digest, which costs more than the writing: for what is made again from inputs that have one. */
+export async function createScratchFile(path: string, { mode }: { readonly mode?: number } = {}): Promise<ScratchFile> {
   const temporary = temporaryName(path);
   let handle: FileHandle | undefined;
   try {
@@ -52,7 +78,6 @@ export async function createAtomicFile(path: string, { mode }: { readonly mode?:
     throw wrapFileError(error, path);
   }
   const opened = handle;
-  const hash: Hash = createHash("sha256");
   let bytes = 0;
   let closed = false;
   const close = async (): Promise<void> => {
@@ -73,7 +98,6 @@ export async function createAtomicFile(path: string, { mode }: { readonly mode?:
           const { bytesWritten } = await opened.write(chunk, offset, chunk.byteLength - offset);
           offset += bytesWritten;
         }
-        hash.update(chunk);
         bytes += chunk.byteLength;
       } catch (error) {
         throw wrapFileError(error, path);
@@ -89,7 +113,7 @@ export async function createAtomicFile(path: string, { mode }: { readonly mode?:
         }
         await rename(temporary, path);
         await syncFolder(dirname(path));
-        return { bytes, sha256: hash.digest("hex") };
+        return { bytes };
       } catch (error) {
         throw wrapFileError(error, path);
       }

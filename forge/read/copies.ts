@@ -11,8 +11,13 @@ export function needsCopying({ remote }: InputFile): boolean {
   return remote !== undefined && !remote.exact;
 }
 
+/** What becomes a copy; unlike a piece it is known by its digest alone. */
+export interface CopyFile extends Omit<PieceFile, "commit"> {
+  commit(): Promise<FileDigest>;
+}
+
 /** Copies a file byte by byte. */
-export async function copyFile(source: ByteSource, copy: PieceFile): Promise<FileDigest> {
+export async function copyFile(source: ByteSource, copy: CopyFile): Promise<FileDigest> {
   await using file = copy;
   for await (const chunk of source.read()) await file.write(chunk);
   return await file.commit();

@@ -7,7 +7,6 @@
  * the business of their reader.
  */
 import { constants, zstdCompressSync } from "node:zlib";
-import type { FileDigest } from "../base/index.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes } from "./open.ts";
@@ -27,7 +26,7 @@ export interface PieceFile extends AsyncDisposable {
   /** As the plan will name it. */
   readonly name: string;
   write(chunk: Uint8Array): Promise<void>;
-  commit(): Promise<FileDigest>;
+  commit(): Promise<Pick<Piece, "bytes" | "sha256">>;
 }
 
 const frameBytes = 1 << 22;

@@ -99,9 +99,9 @@ function partOf(file: InputFile, { start, row, position }: Border, next?: Border
   };
 }
 
-function partOfPiece({ uri, format }: InputFile, made: Piece): SplitPart {
-  const { path, bytes, sha256, compression, position, damage } = made;
+function partOfPiece({ uri, format, fingerprint: whole }: InputFile, made: Piece): SplitPart {
+  const { path, bytes, sha256: fingerprint = whole, compression, position, damage } = made;
   const piece = { path, position, ...(damage !== undefined && { damage }) };
   const row = position === 0 ? { row: 0 } : {};
-  return { uri, format, compression, start: 0, end: bytes, ...row, piece, fingerprint: sha256 };
+  return { uri, format, compression, start: 0, end: bytes, ...row, piece, fingerprint };
 }

@@ -70,7 +70,8 @@ export interface Piece {
   /** Relative to the output folder. */
   readonly path: string;
   readonly bytes: number;
-  readonly sha256: string;
+  /** Absent where the file's fingerprint, the position and the bytes say what it holds: it is not compressed. */
+  readonly sha256?: string;
   readonly compression: "none" | "zstd";
   /** Where it begins in the decompressed file: ids and places are those of the file. */
   readonly position: number;

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts";
 import type { RemoteConfig } from "../../../schemas/config/remote.ts";
-import { createAtomicFile } from "../../base/index.ts";
+import { createAtomicFile, createScratchFile, type ScratchFile } from "../../base/index.ts";
 import {
   copyFile,
   cutFile,
@@ -44,30 +44,31 @@ export async function split(input: SplitInput, context: TaskContext): Promise<Ta
   const openSource = openSources({ ...input, secrets: await readSecrets(folder) });
   const source = counted(await openSource(file), context);
   if (copy === undefined) {
-    const createPiece = (index: number): Promise<PieceFile> => createPieceFile(folder, piecePath(name, index));
+    const create = compression === "none" ? createScratchFile : createAtomicFile;
+    const createPiece = async (index: number): Promise<PieceFile> => {
+      const path = piecePath(name, index);
+      return named(path, await create(join(folder, path)));
+    };
     const pieces = await cutFile(file, { source, pieceBytes, compression, createPiece });
     // They go when they were read, and the record must stay good; see ../pieces.ts.
     const kept = file.remote === undefined ? [] : pieces;
     return outcome(kept, { pieces, bytes: source.longest() });
   }
   const path = copyPath(name);
-  const digest = await copyFile(source, await createPieceFile(folder, path));
+  const digest = await copyFile(source, named(path, await createAtomicFile(join(folder, path))));
   const made = { path, ...digest };
   return outcome([made], { copied: await describeCopy(file, made, { ...copy, folder }) });
 }
 
 function outcome(files: readonly Pick<Piece, "path" | "bytes" | "sha256">[], result: SplitResult): TaskOutcome {
-  return { files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })), result: toJson(result) };
+  // Those without a digest are none that a record vouches for.
+  const vouched = files.flatMap(({ path, bytes, sha256 }) => (sha256 === undefined ? [] : [{ path, bytes, sha256 }]));
+  return { files: vouched, result: toJson(result) };
 }
 
-async function createPieceFile(folder: string, path: string): Promise<PieceFile> {
-  const atomic = await createAtomicFile(join(folder, path));
-  return {
-    name: path,
-    write: (chunk) => atomic.write(chunk),
-    commit: () => atomic.commit(),
-    [Symbol.asyncDispose]: () => atomic[Symbol.asyncDispose](),
-  };
+/** The file with the name that the plan gives it. */
+function named<T extends ScratchFile>(name: string, file: T): T & Pick<PieceFile, "name"> {
+  return Object.assign(file, { name });
 }
 
 /** Reports what is read, and tells how far the longest reading came: servers need not tell a file's size. */
