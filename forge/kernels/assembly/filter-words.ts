@@ -74,6 +74,7 @@ export function cutWords(start: usize, end: usize, sets: usize, starts: usize, e
   let numberBefore: u64 = 0;
   let runBefore: u64 = 0;
   let singleBefore: u64 = 0;
+  let openWord: u64 = 0;
   for (let i: usize = 0; i < count; i++) {
     const block = sets + i * blockSetBytes;
     const letters = load<u64>(block, letterSet);
@@ -103,12 +104,16 @@ export function cutWords(start: usize, end: usize, sets: usize, starts: usize, e
     alphabetic += popcnt(begins & (letters | ideographs)) as u32;
     // A symbol of punctuation is one character; what is left are runs that begin with an underscore.
     plainCharacters += popcnt(singleStarts & ~plains) as u32;
-    for (let rest = begins & runs & ~letters; rest != 0; rest &= rest - 1) {
-      const from = start + (i << 6) + (ctz(rest) as usize);
-      const isPlain = ((plains >> ctz(rest)) & 1) != 0;
-      const more = lookThrough(from, isPlain);
+    // A word that begins with another character may have a letter further on. In a sum the first bit of such a word
+    // moves over all that are no letters: to its first letter, behind its end, or into the next block.
+    const others = runs & ~letters;
+    const moved = others + (begins & others & plains);
+    const movedOn = moved + openWord;
+    alphabetic += popcnt(movedOn & letters) as u32;
+    openWord = ((moved < others) as u64) | ((movedOn < moved) as u64);
+    for (let rest = begins & others & ~plains; rest != 0; rest &= rest - 1) {
+      const more = lookThrough(start + (i << 6) + (ctz(rest) as usize));
       alphabetic += more & 1;
-      if (isPlain) continue;
       if ((more & 2) != 0) plainWords++;
       else plainCharacters += more >> 2;
     }
@@ -185,10 +190,10 @@ function extract(set: u64, at: u32, target: usize): void {
 }
 
 /**
- * Reads a word that does not begin with a letter: bit 0 whether it has one, bit 1 whether it is more than punctuation,
- * above them its characters. Stops at a letter when the rest is known.
+ * Reads a word that begins with punctuation: bit 0 whether it has a letter, bit 1 whether it is more than punctuation,
+ * above them its characters.
  */
-function lookThrough(from: usize, isPlain: bool): u32 {
+function lookThrough(from: usize): u32 {
   let found: u32 = 0;
   let characters: u32 = 0;
   let last: u32 = space;
@@ -200,10 +205,7 @@ function lookThrough(from: usize, isPlain: bool): u32 {
       if (!joins(at, last) || kindAt(at + size) != last) break;
     } else if (is == space || is == single) break;
     else if (is != mark) last = is;
-    if (is == letter) {
-      found |= 1;
-      if (isPlain) break;
-    }
+    if (is == letter) found |= 1;
     if ((kind & punctuationBit) == 0) found |= 2;
     characters += (load<u8>(at) & 0xc0) != 0x80 ? 1 : 0;
     at += size;
