@@ -34,15 +34,12 @@ export function hashBytes(start: usize, bytes: usize): u64 {
     at += 16;
   }
   const mask = keep + 48 - rest;
-  const first = v128.and(v128.load(at), v128.load(mask));
-  const second = v128.and(v128.load(at, 16), v128.load(mask, 16));
-  const last = v128.and(v128.load(at, 32), v128.load(mask, 32));
-  one = (one ^ (i64x2.extract_lane(first, 0) as u64)) * base;
-  two = (two ^ (i64x2.extract_lane(first, 1) as u64)) * spread;
-  const three = ((i64x2.extract_lane(second, 0) as u64) + third) * third;
-  const four = ((i64x2.extract_lane(second, 1) as u64) + spread) * base;
-  const five = ((i64x2.extract_lane(last, 0) as u64) + base) * spread;
-  const six = ((i64x2.extract_lane(last, 1) as u64) + base) * third;
+  one = (one ^ (load<u64>(at) & load<u64>(mask))) * base;
+  two = (two ^ (load<u64>(at, 8) & load<u64>(mask, 8))) * spread;
+  const three = ((load<u64>(at, 16) & load<u64>(mask, 16)) + third) * third;
+  const four = ((load<u64>(at, 24) & load<u64>(mask, 24)) + spread) * base;
+  const five = ((load<u64>(at, 32) & load<u64>(mask, 32)) + base) * spread;
+  const six = ((load<u64>(at, 40) & load<u64>(mask, 40)) + base) * third;
   let hash = one ^ rotl(two, 32);
   hash = (hash ^ (hash >> 32)) * fourth + (three ^ rotl(four, 32));
   hash = (hash ^ (hash >> 29)) * spread + (five ^ rotl(six, 32));
