@@ -37,9 +37,6 @@ export function countTop(): void {
   const threes = counters + slots;
   const fours = counters + slots * 2;
   memory.fill(counters, 0, slots * 3);
-  let mostTwos: u32 = 0;
-  let mostThrees: u32 = 0;
-  let mostFours: u32 = 0;
   // Words behind the last are 0; n-grams that reach there are counted too, which a sieve may.
   let second = load<u64>(hashes);
   let next = load<u64>(hashes, 8);
@@ -52,13 +49,13 @@ export function countTop(): void {
     const two = first * base + second;
     const three = two * base + next;
     const four = three * base + last;
-    mostTwos = max(mostTwos, increment(twos + ((two >> shift) as usize)));
-    mostThrees = max(mostThrees, increment(threes + ((three >> shift) as usize)));
-    mostFours = max(mostFours, increment(fours + ((four >> shift) as usize)));
+    increment(twos + ((two >> shift) as usize));
+    increment(threes + ((three >> shift) as usize));
+    increment(fours + ((four >> shift) as usize));
   }
-  const leastTwos = begunLimit(mostTwos);
-  const leastThrees = begunLimit(mostThrees);
-  const leastFours = begunLimit(mostFours);
+  const leastTwos = begunLimit(mostOf(twos, slots));
+  const leastThrees = begunLimit(mostOf(threes, slots));
+  const leastFours = begunLimit(mostOf(fours, slots));
   let twosThrough: usize = 0;
   let threesThrough: usize = 0;
   let foursThrough: usize = 0;
@@ -94,11 +91,20 @@ function begunLimit(most: u32): u32 {
 
 // @ts-ignore: decorator
 @inline
-function increment(counter: usize): u32 {
+function increment(counter: usize): void {
   const before: u32 = load<u8>(counter);
-  const count = before + ((before < full) as u32);
-  store<u8>(counter, count);
-  return count;
+  store<u8>(counter, before + ((before < full) as u32));
+}
+
+/** The highest of the counters, of which there are 64 or a power of two more. */
+function mostOf(sieve: usize, slots: usize): u32 {
+  let most = v128.load(sieve);
+  for (let at: usize = 16; at < slots; at += 16) most = i8x16.max_u(most, v128.load(sieve + at));
+  most = i8x16.max_u(most, i8x16.shuffle(most, most, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  let bytes = i64x2.extract_lane(most, 0) as u64;
+  let highest: u32 = 0;
+  for (; bytes != 0; bytes >>= 8) highest = max(highest, (bytes as u32) & 255);
+  return highest;
 }
 
 /**
