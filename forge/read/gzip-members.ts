@@ -57,7 +57,7 @@ const anchorSample = 1 << 12;
 
 /**
  * Members from the first one at or behind `start` that is an anchor (at 0: from the first, whatever it is).
- * After damage reading goes on at the next anchor.
+ * After damage reading goes on at the next anchor. Zeros behind the last member are padding, as tapes have it.
  */
 export async function* readMembers(
   source: ByteSource,
@@ -69,6 +69,7 @@ export async function* readMembers(
   let at: number | undefined = start === 0 ? 0 : await findAnchor(input, start, end, isAnchor);
   while (at !== undefined && at < source.size) {
     const member: number = at;
+    if (member > 0 && (await isPadding(input, member))) return;
     try {
       const content = await contentStart(input, member);
       const small = careful ? undefined : await inflateSmall(input, content, likelyBytes);
@@ -87,6 +88,17 @@ export async function* readMembers(
       at = await findAnchor(input, member + 1, end, isAnchor);
     }
     if (at !== undefined) input.forget(at);
+  }
+}
+
+/** True when there is nothing but zeros from here to the end. */
+async function isPadding(input: Window, start: number): Promise<boolean> {
+  for (let at = start; ;) {
+    const bytes = await input.from(at, 1);
+    if (bytes.length === 0) return true;
+    if (bytes[0] !== 0 || bytes.some((byte) => byte !== 0)) return false;
+    at += bytes.length;
+    input.forget(at);
   }
 }
 

@@ -63,13 +63,14 @@ async function takeFile(context: PartContext, collect: Collector): Promise<void>
   collect.builder.append({ id: collect.identify(part.uri, 0), text, source: part.uri, language: language ?? null });
 }
 
-/** How far into a file zero bytes are looked for. */
+/** How far into a file zero bytes are counted. */
 const headBytes = 1 << 13;
 
-/** Pictures, archives and programs, and UTF-16 that does not say so: a stray zero in a text is none of them. */
+/** Pictures, archives and programs, and UTF-16 that does not say so: a stray zero in a valid text is none of them. */
 function isBinary(bytes: Uint8Array, isInvalid: boolean): boolean {
+  if (!bytes.includes(0)) return false;
   const head = bytes.subarray(0, headBytes);
   let zeros = 0;
   for (const byte of head) if (byte === 0) zeros++;
-  return zeros > 0 && (isInvalid || zeros * 10 >= head.length);
+  return isInvalid || zeros * 10 >= head.length;
 }

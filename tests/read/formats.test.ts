@@ -109,6 +109,7 @@ describe("whole files", () => {
     await using folder = await folderOf({
       "a.png": Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13]),
       "b.txt": Buffer.from("text", "utf16le"),
+      "d.pdf": Buffer.concat([Buffer.from("%PDF-1.4 ".repeat(2000)), Buffer.from([0xff, 0, 1])]),
       "c.txt": `${"a stray zero is no picture ".repeat(3)}\0`,
     });
     const { documents, quarantined } = await readAll(folder.path, configOf([{ name: "s", path: "*" }]));
@@ -116,6 +117,7 @@ describe("whole files", () => {
     expect(quarantined.map(({ source, reason }) => [source, reason])).toEqual([
       ["a.png", "no-text"],
       ["b.txt", "no-text"],
+      ["d.pdf", "no-text"],
     ]);
   });
 

@@ -181,6 +181,20 @@ describe("reading WARC", () => {
   });
 });
 
+it("takes zeros behind the last gzip member for padding, and tells of anything else there", async () => {
+  const member = gzipSync(warcRecord("conversion", "text", { "Content-Type": "text/plain" }));
+  for (const [behind, reasons] of [
+    [Buffer.alloc(3_000_000), []],
+    [Buffer.concat([Buffer.alloc(2_000_000), Buffer.from("x")]), ["corrupt-compression"]],
+    [Buffer.concat([Buffer.alloc(512), member]), ["corrupt-compression"]],
+  ] as const) {
+    const { documents, quarantined } = await read([member, behind], {}, "a.warc.gz");
+    expect(quarantined.map(({ reason }) => reason)).toEqual(reasons);
+    // What follows damage is found again.
+    expect(documents.length).toBe(behind.length < 1000 ? 2 : 1);
+  }
+});
+
 describe("a damaged WARC", () => {
   const texts = Array.from({ length: 60 }, (_, i) => `page ${i} ${Math.sin(i)} ${"lorem ipsum ".repeat(i % 9)}`);
   const records = texts.map((text, i) =>
