@@ -7,10 +7,11 @@ import { basename, join } from "node:path";
 import { signalPrefix } from "../../schemas/record/document.ts";
 import { planSchema } from "../../schemas/run/plan.ts";
 import { DataError, exists, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
-import { openSources, readSplit, type RecordPlace, type SplitPart } from "../read/index.ts";
+import { openSources, readSplit, splitSources, type RecordPlace, type SplitPart } from "../read/index.ts";
 import { openParquet, readTokenFile } from "../shard/index.ts";
 import { loadTokenizer } from "../tokenize/index.ts";
-import { planPath, tokenizerPath } from "./layout.ts";
+import type { CorpusInputs } from "./inputs.ts";
+import { inputsPath, planPath, tokenizerPath } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import { readSecrets } from "./secrets.ts";
 
@@ -106,33 +107,48 @@ async function shardUnknown(folder: string, shard: string): Promise<UsageError> 
   });
 }
 
-/** Reads the splits of a source again until the document turns up. */
+/** Reads the parts of a source again until the document turns up. */
 async function findSourceRecord(folder: string, id: string, uri: string): Promise<SourceRecord | null> {
-  const plan = planSchema.safeParse(await readJsonIfThere(join(folder, planPath)));
-  const tasks = plan.data?.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
   const secrets = await readSecrets(folder);
   let place: RecordPlace | undefined;
   const onDocument = (found: string, at: RecordPlace): void => {
     if (found === id) place = at;
   };
-  for (const task of tasks) {
-    // The plan made it with this very type.
-    const input = task.input as unknown as IngestInput;
+  for (const { input, part } of await partsOf(folder, uri)) {
+    const split = { ...input.split, parts: [part] };
     const openSource = openSources({ ...input, secrets });
-    for (const part of input.split.parts) {
-      if (part.uri !== uri) continue;
-      try {
-        const split = { ...input.split, parts: [part] };
-        for await (const _ of readSplit(split, { ...input, openSource, folder, onDocument })) {
-          if (place !== undefined) return { unit: units[part.format] ?? "file", place };
-        }
-      } catch (error) {
-        if (!(error instanceof ForgeError)) throw error;
-        return null;
+    try {
+      for await (const _ of readSplit(split, { ...input, openSource, folder, onDocument })) {
+        if (place !== undefined) return { unit: units[part.format] ?? "file", place };
       }
+    } catch (error) {
+      if (!(error instanceof ForgeError)) throw error;
+      return null;
     }
   }
   return null;
+}
+
+/** What was read of a source: its parts, or the file itself where its pieces are gone (see pieces.ts). */
+async function partsOf(
+  folder: string,
+  uri: string,
+): Promise<readonly { readonly input: IngestInput; readonly part: SplitPart }[]> {
+  const plan = planSchema.safeParse(await readJsonIfThere(join(folder, planPath)));
+  const tasks = plan.data?.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
+  // The plan made them with this very type.
+  const inputs = tasks.map((task) => task.input as unknown as IngestInput);
+  const parts = inputs.flatMap((input) =>
+    input.split.parts.filter((part) => part.uri === uri).map((part) => ({ input, part })),
+  );
+  const [first] = parts;
+  const pieces = parts.flatMap(({ part }) => part.piece ?? []);
+  const isThere = await Promise.all(pieces.map(async ({ path }) => await exists(join(folder, path))));
+  if (first === undefined || isThere.every(Boolean)) return parts;
+  const described = (await readJsonIfThere(join(folder, inputsPath))) as Partial<CorpusInputs> | undefined;
+  const file = described?.uncut?.find((one) => one.uri === uri);
+  const [whole] = file === undefined ? [] : splitSources([file], Number.POSITIVE_INFINITY);
+  return (whole?.parts ?? []).map((part) => ({ input: first.input, part }));
 }
 
 const units: Readonly<Partial<Record<SplitPart["format"], SourceRecord["unit"]>>> = {
