@@ -130,7 +130,7 @@ function asNamed(error: unknown): unknown {
   const { code, message, details } = error;
   return new UsageError(code, message, {
     cause: error,
-    hint: "Name a YAML file; docs/recipes/ has some to begin with.",
+    hint: "Name a YAML file; docs/recipes/ and prompts/ have some to begin with.",
     ...(details !== undefined && { details }),
   });
 }

@@ -104,7 +104,7 @@ describe("a user's mistake is no bug of ours", () => {
   it("names the file that stands where the output folder should be, or above it", async () => {
     const path = join(folder, "out");
     await writeFile(path, "a file");
-    await expect(lockFolder(path)).rejects.toMatchObject({ code: "file-in-the-way", exitCode: 3 });
+    await expect(lockFolder(path)).rejects.toMatchObject({ code: "file-in-the-way", exitCode: 2 });
     await expect(lockFolder(join(path, "below"))).rejects.toMatchObject({ code: "file-in-the-way" });
     await expect(readJsonIfThere(join(path, "manifest.json"))).rejects.toMatchObject({ code: "file-in-the-way" });
   });

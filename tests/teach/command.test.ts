@@ -56,7 +56,7 @@ describe("forge teach", () => {
     const key = await forge("teach", "--prompts", "p.yaml");
     expect([key.code, key.stderr]).toEqual([2, expect.stringMatching(/p\.yaml:3:1.*\n?.*did you mean "queries"/)]);
     const missing = await forge("teach", "--prompts", "nowhere.yaml");
-    expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining("does not exist")]);
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("does not exist")]);
     for (const { stderr } of [teacher, key, missing]) expect(stderr).not.toMatch(/\n\s+at /);
   });
 
