@@ -105,8 +105,8 @@ export class FilterState {
   /** Rows that are still in, of those given. */
   alive(rows?: ReadonlySet<number>): Int32Array {
     const alive: number[] = [];
-    for (const [row, rejection] of this.rejections.entries()) {
-      if (rejection !== null || this.#refused.has(row)) continue;
+    for (let row = 0; row < this.rejections.length; row++) {
+      if (this.rejections[row] !== null || this.#refused.has(row)) continue;
       if (rows === undefined || rows.has(row)) alive.push(row);
     }
     return Int32Array.from(alive);
@@ -203,13 +203,13 @@ export class FilterState {
   #gather(rows: Int32Array, reserve: (bytes: number) => Uint8Array): TextColumn {
     if (this.#edits.length === 0 && rows.length === this.#original.length) return this.#original;
     const offsets = new Int32Array(rows.length + 1);
-    for (const [i, row] of rows.entries()) {
-      const { column, at } = this.#textAt(row);
+    for (let i = 0; i < rows.length; i++) {
+      const { column, at } = this.#textAt(rows[i] as number);
       offsets[i + 1] = (offsets[i] as number) + lengthAt(column, at);
     }
     const values = reserve(offsets[rows.length] as number);
-    for (const [i, row] of rows.entries()) {
-      const { column, at } = this.#textAt(row);
+    for (let i = 0; i < rows.length; i++) {
+      const { column, at } = this.#textAt(rows[i] as number);
       values.set(column.values.subarray(column.offsets[at], column.offsets[at + 1]), offsets[i]);
     }
     return { values, offsets, length: rows.length };

@@ -156,7 +156,9 @@ async function createRowGroups(
       return pending >= rowGroupBytes;
     },
     append(valueOf) {
-      for (const [i, column] of columns.entries()) {
+      // No iterator: for millions of values its objects would be most of the garbage.
+      for (let i = 0; i < columns.length; i++) {
+        const column = columns[i] as ParquetColumn;
         const value = valueOf(column, i) ?? null;
         if (value === null && column.nullable !== true) {
           throw new DataError("parquet-value-null", `Row ${count} of ${path} has no ${column.name}`, {
