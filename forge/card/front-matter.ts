@@ -41,7 +41,7 @@ export function frontMatter(manifest: CorpusManifest): string {
     configs: parts.map(({ name, files: prefix }) => ({
       config_name: name,
       ...(name === "default" && { default: true }),
-      data_files: [{ split: "train", path: dataFiles(prefix, inFolder(prefix)) }],
+      data_files: [{ split: "train", path: `${prefix}*.parquet` }],
     })),
     // No num_bytes: that is the size in the memory of `datasets`, which nothing here measures.
     dataset_info: parts
@@ -54,15 +54,6 @@ export function frontMatter(manifest: CorpusManifest): string {
   };
   // YAML 1.1, as PyYAML reads it: there a bare `no` (Norwegian) is the value false.
   return `---\n${stringify(metadata, { version: "1.1" })}---`;
-}
-
-/**
- * All files of a part by a glob; one by one when some are empty: of a file without rows before one with rows `datasets`
- * 5.0.1 makes an IndexError.
- */
-function dataFiles(prefix: string, files: CorpusManifest["files"]): string | readonly string[] {
-  const full = files.filter(({ rows }) => rows !== 0).map(({ path }) => path);
-  return full.length === files.length || full.length === 0 ? `${prefix}*.parquet` : full.sort();
 }
 
 /** fastText's lid.176 names these as Wikipedia does, ISO 639 otherwise. */

@@ -1,8 +1,10 @@
 /** Documents and rejects as Parquet: which columns there are, and batches of documents as their values. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Data, RecordBatch } from "apache-arrow";
 import { documentTextColumns, signalPrefix, type DocumentTextColumn } from "../../schemas/record/document.ts";
 import { utf8Column, type Utf8Column } from "../base/index.ts";
-import type { ParquetBatch, ParquetColumn } from "../shard/index.ts";
+import type { ParquetBatch, ParquetColumn, ParquetFile } from "../shard/index.ts";
 
 /** Rejects are looked into now and then, never trained on. */
 export const rejectsZstdLevel = 1;
@@ -75,6 +77,20 @@ function floatValues(values: Float32Array): ColumnValue {
     const value = values[row] as number;
     return Number.isNaN(value) ? null : value;
   };
+}
+
+/**
+ * A written file as a task lists it; one without a row is removed instead: `datasets` (5.0.1) fails on a folder in which
+ * it stands before another.
+ */
+export async function listUnlessEmpty(
+  folder: string,
+  path: string,
+  written: ParquetFile,
+): Promise<readonly (ParquetFile & { readonly path: string })[]> {
+  if (written.rows > 0) return [{ path, ...written }];
+  await rm(join(folder, path));
+  return [];
 }
 
 /** The values of some rows, counted from 0 as they are listed. */

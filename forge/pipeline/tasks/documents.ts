@@ -7,7 +7,14 @@ import { createChannel, utf8Column, type Channel } from "../../base/index.ts";
 import { writeParquetBatches, type ParquetBatch, type ParquetValue } from "../../shard/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
-import { batchValues, documentColumns, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
+import {
+  batchValues,
+  documentColumns,
+  listUnlessEmpty,
+  rejectColumns,
+  rejectsZstdLevel,
+  rowsOf,
+} from "../parquet-columns.ts";
 import type { PartitionInput } from "./inputs.ts";
 import { decidedBatches, type RemovedRow } from "./kept.ts";
 
@@ -47,8 +54,8 @@ export async function writeDocumentFiles(input: PartitionInput, context: TaskCon
   ]);
   return {
     files: [
-      { path: paths.documentsParquet, ...documents },
-      { path: paths.removedParquet, ...rejects },
+      ...(await listUnlessEmpty(folder, paths.documentsParquet, documents)),
+      ...(await listUnlessEmpty(folder, paths.removedParquet, rejects)),
     ],
     result: { ...figures },
   };

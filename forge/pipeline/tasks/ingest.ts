@@ -21,7 +21,7 @@ import { writeParquetBatches, type ParquetBatch } from "../../shard/index.ts";
 import { takeRows, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
-import { batchValues, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
+import { batchValues, listUnlessEmpty, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
 import { readDocuments, type ReadingInput, type TurnedAway } from "./reading.ts";
 import { fate, openStored, originalsSchema, writeFates, writeStore, type Fates, type StoreKeys } from "./stored.ts";
 
@@ -126,7 +126,7 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
   assert(counts.documentsIn === counts.kept + turnedAway.rows + counts.quarantined, "no document is lost in ingest");
   const files = [
     { path: paths.documents, ...documents },
-    { path: paths.filteredParquet, ...turnedAway },
+    ...(await listUnlessEmpty(folder, paths.filteredParquet, turnedAway)),
     { path: paths.originals, ...before },
     { path: paths.fates, ...order },
     { path: paths.quarantine, ...bad },

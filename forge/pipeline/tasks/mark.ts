@@ -17,6 +17,7 @@ import {
 import { writeParquet, type ParquetColumn, type ParquetRow } from "../../shard/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles, workFolder } from "../layout.ts";
+import { listUnlessEmpty } from "../parquet-columns.ts";
 import { openIndex, type ScanInput } from "./decontaminate.ts";
 import { decidedBatches, type DecidedBatch } from "./kept.ts";
 
@@ -43,13 +44,14 @@ export async function markDocuments(input: MarkInput, context: TaskContext): Pro
   const paths = partitionFiles(partition);
   const { edits, turnedAway } = paths.revision("decontaminate");
   const marking = new Marking();
-  const files: (FileDigest & { path: string; rows?: number })[] = [];
   const report = await writeParquet(
     join(folder, paths.contaminationParquet),
     findingColumns,
     findingRows(input, context, marking),
   );
-  files.push({ path: paths.contaminationParquet, ...report });
+  const files: (FileDigest & { readonly path: string; readonly rows?: number })[] = [
+    ...(await listUnlessEmpty(folder, paths.contaminationParquet, report)),
+  ];
   if (config.action !== "report") {
     files.push({ path: edits, ...(await writeTextEdits(join(folder, edits), marking.edits())) });
     files.push({ path: turnedAway, ...(await writeTurnedAway(join(folder, turnedAway), marking.turnedAway())) });

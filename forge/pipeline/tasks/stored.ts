@@ -140,7 +140,9 @@ async function* replay(
   const fates = await file.u8("fates");
   const edited = await file.u8("edited");
   const kept = new Rows(readBatches(join(folder, paths.documents)));
-  const rejected = new Rows(readRejects(join(folder, paths.filteredParquet)));
+  // There is no file where nothing was rejected.
+  const hasRejects = Object.hasOwn(store.files, paths.filteredParquet);
+  const rejected = new Rows(readRejects(hasRejects ? join(folder, paths.filteredParquet) : undefined));
   const originals = new Rows(readBatches(join(folder, paths.originals)));
   let row = 0;
   let counts: ReadingCounts = store.counts;
@@ -170,7 +172,8 @@ function refusal({ batch, row }: StoredRow, newRow: number): TurnedAway {
 }
 
 /** Rows of a file of rejects as batches: text columns and floats, as the file has them. */
-async function* readRejects(path: string): AsyncGenerator<RecordBatch, void, undefined> {
+async function* readRejects(path: string | undefined): AsyncGenerator<RecordBatch, void, undefined> {
+  if (path === undefined) return;
   const file = await openParquet(path);
   for await (const rows of file.rowGroups()) {
     const columns = file.columns.map((name): readonly [Field, Data] => {
