@@ -4,6 +4,8 @@
  * What it is not: a scheduler. Callers decide what runs and in which order; a job waits here until a thread is free.
  * Errors cross the thread as what they are (see `packError`), so that a user's mistake found by a worker reads the same.
  */
+import { getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
 import {
   ConfigError,
@@ -66,7 +68,7 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
   let closed = false;
 
   const start = (): Worker => {
-    const worker = new Worker(entry);
+    const worker = new Worker(entry, { env: threadEnvironment() });
     worker.on("message", (message: FromWorker) => {
       const job = busy.get(worker);
       if (job === undefined) return;
@@ -173,6 +175,16 @@ export function serveJobs(handle: (input: unknown, port: JobPort) => Promise<unk
       (error: unknown) => post({ kind: "error", error: packError(error) }),
     );
   });
+}
+
+/**
+ * Lets a thread keep compiled modules where this one does: `module.enableCompileCache` holds for one thread alone, and
+ * each would compile, and strip of types, all that it loads.
+ */
+function threadEnvironment(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir();
+  // The folder that is in use lies, by version of Node, in the one to name.
+  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 async function provideNothing(name: string): Promise<SharedArrayBuffer> {

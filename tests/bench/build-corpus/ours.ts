@@ -5,9 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
-import { localExecutor } from "../../../forge/execute/index.ts";
-import { buildCorpus } from "../../../forge/pipeline/index.ts";
-import { corpusConfigSchema } from "../../../schemas/config/corpus.ts";
+import { enableCompileCache } from "node:module";
 import type { Conservation } from "../../../schemas/run/manifest.ts";
 
 export interface OwnJob {
@@ -29,6 +27,12 @@ export interface OwnRun {
   /** Of the names and SHA-256 of all output files. */
   readonly digest: string;
 }
+
+// As bin/run.js does for users: what was compiled once need not be again.
+enableCompileCache();
+const { localExecutor } = await import("../../../forge/execute/index.ts");
+const { buildCorpus } = await import("../../../forge/pipeline/index.ts");
+const { corpusConfigSchema } = await import("../../../schemas/config/corpus.ts");
 
 const [jobPath = "", resultPath = ""] = process.argv.slice(2);
 const job = JSON.parse(readFileSync(jobPath, "utf8")) as OwnJob;
