@@ -9,7 +9,7 @@ import type {
   RefinedwebLinesFilterConfig,
   WordListFilterConfig,
 } from "../../schemas/config/filter.ts";
-import { ConfigError } from "../base/index.ts";
+import { assert, ConfigError } from "../base/index.ts";
 import type { FastTextClassifier } from "../kernels/fasttext.ts";
 import type { FilterKernels } from "../kernels/filter-statistics.ts";
 import { loadKernels } from "../kernels/index.ts";
@@ -47,7 +47,11 @@ export async function prepareFilter(
     case "gopher-quality":
       return judge(config.filter, (measured) => rules.judgeGopherQuality(measured, config));
     case "gopher-repetition":
-      return judge(config.filter, (measured) => rules.judgeGopherRepetition(measured, config));
+      return judge(
+        config.filter,
+        (measured) => rules.judgeGopherRepetition(measured, config),
+        rules.repetitionLimits(config),
+      );
     case "fineweb":
       return judge(config.filter, (measured) => rules.judgeFineweb(measured, config));
     case "length":
@@ -65,16 +69,26 @@ export async function prepareFilter(
   }
 }
 
-function judge(filter: FilterName, rule: (signals: TextSignals) => Verdict | null): PreparedFilter {
+/** @param limits beyond which the rule turns a document away, whatever is measured of it further on. @default none */
+function judge(
+  filter: FilterName,
+  rule: (signals: TextSignals) => Verdict | null,
+  limits?: Float32Array,
+): PreparedFilter {
   return (state, group) => {
     const rows = state.alive(group);
     if (rows.length === 0) return;
-    const columns = state.measure(rows);
+    const columns = state.measure(rows, limits);
     // One object for all rows: rules only read it.
     const measured = {} as Record<TextSignalName, number>;
     for (const row of rows) {
       for (const name of textSignalNames) measured[name] = columns[name][row] as number;
-      state.decide(row, filter, rule(measured));
+      const verdict = rule(measured);
+      assert(
+        verdict !== null || !Number.isNaN(measured.duplicate10Grams) || state.isEdited(row),
+        "what stays is measured whole",
+      );
+      state.decide(row, filter, verdict);
     }
   };
 }

@@ -84,6 +84,26 @@ export function judgeGopherRepetition(s: TextSignals, config: GopherRepetitionFi
   );
 }
 
+/** The limits of these rules in the order of the kernels' `repetitionRatios`. */
+export function repetitionLimits(config: GopherRepetitionFilterConfig): Float32Array {
+  const limits: readonly Limit[] = [
+    config.maxDuplicateParagraphs,
+    config.maxDuplicateParagraphCharacters,
+    config.maxDuplicateLines,
+    config.maxDuplicateLineCharacters,
+    config.maxTop2Gram,
+    config.maxTop3Gram,
+    config.maxTop4Gram,
+    config.maxDuplicate5Grams,
+    config.maxDuplicate6Grams,
+    config.maxDuplicate7Grams,
+    config.maxDuplicate8Grams,
+    config.maxDuplicate9Grams,
+    config.maxDuplicate10Grams,
+  ];
+  return Float32Array.from(limits, (limit) => limit ?? Number.POSITIVE_INFINITY);
+}
+
 /** What C4's line rules found out about a document. */
 export interface C4Signals {
   readonly sentences: number;

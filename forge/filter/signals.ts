@@ -4,7 +4,7 @@
  * They are stored beside the documents under these names, so that a changed limit can be applied without the text. So
  * the rules compare the stored precision, too: a limit is rounded to 32 bits before it is compared.
  */
-import { filterStatisticNames, type EditedStatistics } from "../kernels/filter-statistics.ts";
+import { filterStatisticNames, repetitionStages, type EditedStatistics } from "../kernels/filter-statistics.ts";
 
 type Counts = Readonly<Record<(typeof filterStatisticNames)[number], number>>;
 
@@ -50,6 +50,56 @@ export type TextSignalName = keyof typeof definitions;
 /** Signals that depend on the text alone. */
 export const textSignalNames = Object.keys(definitions) as readonly TextSignalName[];
 
+/** What Gopher's repetition rules compare with their limits, in the order of the rules and of `repetitionRatios`. */
+const repetitionSignals = [
+  "duplicateParagraphs",
+  "duplicateParagraphCharacters",
+  "duplicateLines",
+  "duplicateLineCharacters",
+  "top2Gram",
+  "top3Gram",
+  "top4Gram",
+  "duplicate5Grams",
+  "duplicate6Grams",
+  "duplicate7Grams",
+  "duplicate8Grams",
+  "duplicate9Grams",
+  "duplicate10Grams",
+] as const satisfies readonly TextSignalName[];
+
+const wordSignals: readonly TextSignalName[] = [
+  "words",
+  "plainWords",
+  "meanWordLength",
+  "hashesPerWord",
+  "ellipsesPerWord",
+  "alphabeticWords",
+  "stopWords",
+  "newlinesPerWord",
+];
+
+/** Signals by the stage of measuring after which they are known. */
+export const signalStages: readonly (readonly TextSignalName[])[] = repetitionStages.map((_, stage) =>
+  textSignalNames.filter((name) => {
+    const rule = (repetitionSignals as readonly string[]).indexOf(name);
+    if (rule < 0) return stage === (wordSignals.includes(name) ? 1 : 0);
+    return stage === repetitionStages.findIndex((known) => rule < known);
+  }),
+);
+
+const stageOfSignal = Object.fromEntries(
+  signalStages.flatMap((names, stage) => names.map((name) => [name, stage])),
+) as Readonly<Record<TextSignalName, number>>;
+
+/** Whether a signal of a stage is above its limit, by signals that are known up to that stage. */
+export function exceedsLimits(signals: TextSignalColumns, row: number, stage: number, limits: Float32Array): boolean {
+  for (let rule = repetitionStages[stage - 1] ?? 0; rule < (repetitionStages[stage] as number); rule++) {
+    const name = repetitionSignals[rule] as TextSignalName;
+    if ((signals[name][row] as number) > (limits[rule] as number)) return true;
+  }
+  return false;
+}
+
 /** Those that FineWeb's counts give: enough for its rules, for lengths and for listed words. */
 export const finewebSignalNames = [
   "characters",
@@ -79,17 +129,22 @@ export type TextSignalColumns = Readonly<Record<TextSignalName, Float32Array>>;
  * Turns counts into signals: row `i` of the statistics belongs to row `rows[i]` of the columns.
  *
  * @param names signals to fill; the statistics have the counts of each
+ * @param stages how many stages of each row were measured; signals of the others are left alone. @default all
  */
 export function fillTextSignals(
   columns: TextSignalColumns,
   statistics: EditedStatistics,
   rows: ArrayLike<number>,
   names: readonly TextSignalName[],
+  stages?: Uint8Array,
 ): void {
   const counts = Object.fromEntries(filterStatisticNames.map((name) => [name, 0])) as Record<keyof Counts, number>;
   const given = filterStatisticNames.filter((name) => statistics[name] !== undefined);
   for (let i = 0; i < rows.length; i++) {
     for (const name of given) counts[name] = statistics[name]?.[i] as number;
-    for (const name of names) columns[name][rows[i] as number] = definitions[name](counts);
+    const measured = stages?.[i] ?? signalStages.length;
+    for (const name of names) {
+      if (stageOfSignal[name] < measured) columns[name][rows[i] as number] = definitions[name](counts);
+    }
   }
 }

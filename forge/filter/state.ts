@@ -19,8 +19,10 @@ import type { TextColumn } from "../kernels/types.ts";
 import type { Verdict } from "./rules.ts";
 import {
   editedPrefix,
+  exceedsLimits,
   fillTextSignals,
   finewebSignalNames,
+  signalStages,
   textSignalNames,
   type TextSignalColumns,
   type TextSignalName,
@@ -150,32 +152,63 @@ export class FilterState {
   /**
    * Signals of the present texts of some rows, which have all been edited or none of them. Of edited texts only those
    * that the filters need are known.
+   *
+   * @param limits of the repetition rules: a text above one is measured no further than that. @default none
    */
-  measure(rows: Int32Array): TextSignalColumns {
+  measure(rows: Int32Array, limits?: Float32Array): TextSignalColumns {
     const edited = rows.length > 0 && this.isEdited(rows[0] as number);
-    const names = edited ? this.#editedSignals : textSignalNames;
     const columns = Object.fromEntries(
       textSignalNames.map((name) => [name, this.signal(`${edited ? editedPrefix : ""}${name}`)]),
     ) as TextSignalColumns;
-    // What no rule changed has the signals that it had before, what was stored those it was stored with.
-    const earlier = new Map(names.map((name) => [name, edited ? this.signal(name) : this.#known.get(name)]));
-    const isKnown = (row: number): boolean =>
-      (!edited || this.#isChanged[row] === 0) && !Number.isNaN(earlier.get("characters")?.[row] ?? Number.NaN);
+    if (edited) this.#measureEdited(rows, columns);
+    else this.#measureOriginal(rows, columns, limits);
+    return columns;
+  }
+
+  #measureOriginal(rows: Int32Array, columns: TextSignalColumns, limits: Float32Array | undefined): void {
+    const isWhole = (row: number): boolean => !Number.isNaN(columns.duplicate10Grams[row]);
+    const fresh = rows.filter((row) => !isWhole(row) && !this.#takeKnown(row, columns, limits));
+    if (fresh.length === 0) return;
+    const texts = this.texts(fresh);
+    if (limits === undefined) {
+      fillTextSignals(columns, this.#kernels.computeFilterStatistics(texts), fresh, textSignalNames);
+      return;
+    }
+    const { statistics, stages } = this.#kernels.computeStatisticsWithin(texts, limits);
+    fillTextSignals(columns, statistics, fresh, textSignalNames, stages);
+  }
+
+  /** Takes over what was stored, as far as it would be measured; false where it does not suffice. */
+  #takeKnown(row: number, columns: TextSignalColumns, limits: Float32Array | undefined): boolean {
+    for (const [stage, names] of signalStages.entries()) {
+      for (const name of names) {
+        const value = this.#known.get(name)?.[row] ?? Number.NaN;
+        if (Number.isNaN(value)) return false;
+        columns[name][row] = value;
+      }
+      if (limits !== undefined && exceedsLimits(columns, row, stage, limits)) return true;
+    }
+    return true;
+  }
+
+  /** What no rule changed has the signals that it had before. */
+  #measureEdited(rows: Int32Array, columns: TextSignalColumns): void {
+    const names = this.#editedSignals;
+    const before = names.map((name) => [name, this.signal(name)] as const);
+    const characters = this.signal("characters");
     const fresh: number[] = [];
     for (const row of rows) {
       if (!Number.isNaN(columns.characters[row])) continue;
-      if (!isKnown(row)) fresh.push(row);
-      else for (const [name, values] of earlier) if (values !== undefined) columns[name][row] = values[row] as number;
+      if (this.#isChanged[row] === 1 || Number.isNaN(characters[row])) fresh.push(row);
+      else for (const [name, values] of before) columns[name][row] = values[row] as number;
     }
-    if (fresh.length > 0) {
-      const texts = this.texts(Int32Array.from(fresh));
-      const isAll = names === textSignalNames;
-      const statistics = isAll
-        ? this.#kernels.computeFilterStatistics(texts)
-        : this.#kernels.computeFinewebStatistics(texts);
-      fillTextSignals(columns, statistics, fresh, names);
-    }
-    return columns;
+    if (fresh.length === 0) return;
+    const texts = this.texts(Int32Array.from(fresh));
+    const isAll = names === textSignalNames;
+    const statistics = isAll
+      ? this.#kernels.computeFilterStatistics(texts)
+      : this.#kernels.computeFinewebStatistics(texts);
+    fillTextSignals(columns, statistics, fresh, names);
   }
 
   /** Takes over what line rules made of the present texts of some rows. */

@@ -10,12 +10,13 @@ import {
   type EditedStatistics,
   type EditedStatisticsChoice,
   type FilterStatistics,
+  type LimitedStatistics,
 } from "./filter-types.ts";
-import { chosenStatistics, wasmFilterStatistics, wasmFinewebStatistics } from "./filter-wasm.ts";
+import { chosenStatistics, wasmFilterStatistics, wasmFinewebStatistics, wasmStatisticsWithin } from "./filter-wasm.ts";
 import { loadKernels, type LoadKernelsOptions } from "./index.ts";
 import { kernelInstance } from "./instance.ts";
 import { c4Lines, measureC4 } from "./reference/c4-lines.ts";
-import { filterStatistics } from "./reference/filter-statistics.ts";
+import { filterStatistics, statisticsWithin } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
 export * from "./filter-types.ts";
@@ -25,6 +26,13 @@ export interface FilterKernels {
   readonly implementation: "reference" | "wasm";
   /** Counts of every text of a column. */
   computeFilterStatistics(column: TextColumn): FilterStatistics;
+  /**
+   * Counts of every text up to the stage in which it exceeds a limit: most of the time goes into n-grams, which nobody
+   * asks of a text that repeats its lines too much.
+   *
+   * @param limits one for each of `repetitionRatios`; a ratio above it, in 32 bits, ends the counting
+   */
+  computeStatisticsWithin(column: TextColumn, limits: Float32Array): LimitedStatistics;
   /** Of these, the counts that FineWeb's rules need: no n-grams, in a third of the time or less. */
   computeFinewebStatistics(column: TextColumn): EditedStatistics;
   /** Applies C4's line rules. Case is folded for ASCII letters only. */
@@ -41,6 +49,7 @@ export interface FilterKernels {
 const referenceFilters: FilterKernels = {
   implementation: "reference",
   computeFilterStatistics: filterStatistics,
+  computeStatisticsWithin: statisticsWithin,
   computeFinewebStatistics: (column) => chosenStatistics(filterStatistics(column), finewebStatisticNames),
   editC4Lines: c4Lines,
   measureC4: (column, rules, choice = "all") => measureC4(column, rules, choice),
@@ -60,6 +69,7 @@ export async function loadFilterKernels(options: LoadKernelsOptions = {}): Promi
   fast ??= {
     implementation: "wasm",
     computeFilterStatistics: wasmFilterStatistics(instance),
+    computeStatisticsWithin: wasmStatisticsWithin(instance),
     computeFinewebStatistics: wasmFinewebStatistics(instance),
     ...wasmC4(instance),
   };

@@ -59,6 +59,53 @@ export const filterStatisticNames = [
 ] as const;
 export type FilterStatisticName = (typeof filterStatisticNames)[number];
 
+/**
+ * What Gopher's repetition rules compare with a limit, in their order: a count, and what it is divided by.
+ *
+ * Texts are measured in stages: lines, then words with the most frequent n-grams, then repeated n-grams of each n.
+ */
+export const repetitionRatios = [
+  ["duplicateParagraphs", "paragraphs"],
+  ["duplicateParagraphCharacters", "characters"],
+  ["duplicatePieces", "pieces"],
+  ["duplicatePieceCharacters", "characters"],
+  ["top2GramCharacters", "characters"],
+  ["top3GramCharacters", "characters"],
+  ["top4GramCharacters", "characters"],
+  ["duplicate5GramCharacters", "characters"],
+  ["duplicate6GramCharacters", "characters"],
+  ["duplicate7GramCharacters", "characters"],
+  ["duplicate8GramCharacters", "characters"],
+  ["duplicate9GramCharacters", "characters"],
+  ["duplicate10GramCharacters", "characters"],
+] as const satisfies readonly (readonly [FilterStatisticName, FilterStatisticName])[];
+
+/** How many of the ratios are known after each stage. */
+export const repetitionStages = [4, 7, 8, 9, 10, 11, 12, 13] as const;
+
+const wordStatistics: readonly FilterStatisticName[] = [
+  "words",
+  "plainWords",
+  "plainWordCharacters",
+  "alphabeticWords",
+  "stopWords",
+];
+
+/** The stage that counts something, from 0. */
+export function stageOf(name: FilterStatisticName): number {
+  const ratio = repetitionRatios.findIndex(([count]) => count === name);
+  if (ratio >= 0) return repetitionStages.findIndex((known) => ratio < known);
+  return wordStatistics.includes(name) ? 1 : 0;
+}
+
+/** Counts of texts that were measured only as far as limits let them. */
+export interface LimitedStatistics {
+  /** 0 in the stages that were not reached. */
+  readonly statistics: FilterStatistics;
+  /** How many stages were counted of each text. */
+  readonly stages: Uint8Array;
+}
+
 /** One column for each name, each as long as the batch has documents. */
 export type FilterStatistics = Readonly<Record<FilterStatisticName, Uint32Array>>;
 

@@ -6,9 +6,10 @@ import {
   type EditedStatistics,
   type FilterStatisticName,
   type FilterStatistics,
+  type LimitedStatistics,
 } from "./filter-types.ts";
 import type { KernelExports, KernelInstance } from "./instance.ts";
-import { filterStatistics } from "./reference/filter-statistics.ts";
+import { filterStatistics, statisticsWithin } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
 type Numeric = (...values: readonly number[]) => number;
@@ -17,6 +18,7 @@ export interface FilterExports extends KernelExports {
   readonly setFilterTables: Numeric;
   readonly filterBufferBytes: Numeric;
   readonly filterStatistics: Numeric;
+  readonly filterStatisticsWithin: Numeric;
   readonly setC4Rules: Numeric;
   readonly editC4Lines: Numeric;
   readonly measureC4: Numeric;
@@ -47,6 +49,35 @@ export function wasmFilterStatistics(
       }
     }
     return columns;
+  };
+}
+
+/** Counts as far as limits let them, by an instance whose tables `wasmFilterStatistics` set. */
+export function wasmStatisticsWithin(
+  instance: KernelInstance,
+): (column: TextColumn, limits: Float32Array) => LimitedStatistics {
+  const exports = instance.exports as FilterExports;
+  return (column, limits) => {
+    const columns = statisticColumns(column.length);
+    const stages = new Uint8Array(column.length);
+    for (const { piece, row, fast } of cutPieces(column)) {
+      if (!fast) {
+        const counted = statisticsWithin(piece, limits);
+        for (const name of filterStatisticNames) columns[name].set(counted.statistics[name], row);
+        stages.set(counted.stages, row);
+        continue;
+      }
+      instance.beginBatch();
+      const { values, offsets, length, longest } = instance.placeColumn(piece);
+      const buffer = instance.allocate(exports.filterBufferBytes(longest));
+      const target = instance.allocate(filterStatisticNames.length * length * 4);
+      const placedLimits = instance.place(limits);
+      const reached = instance.allocate(length);
+      exports.filterStatisticsWithin(values, offsets, length, longest, buffer, target, placedLimits, reached);
+      takeColumns(instance, target, length, columns, row);
+      stages.set(instance.memory().subarray(reached, reached + length), row);
+    }
+    return { statistics: columns, stages };
   };
 }
 

@@ -106,6 +106,29 @@ describe("createFilters", () => {
     }
   });
 
+  it("measures no further what the repetition rules turn away, and all of what they keep", async () => {
+    const rows = "one two three four five six seven eight nine ten eleven\n";
+    const texts = [rows.repeat(5), `${prose} ${prose}`, prose];
+    const chain = await createFilters(filters({ filter: "gopher-repetition" }));
+    const { batch, rejections } = chain.apply(batchOf(texts));
+    expect(rejections.map((rejection) => rejection?.reason)).toEqual([
+      "dup_line_frac",
+      "duplicated_5_n_grams",
+      undefined,
+    ]);
+    const values = (name: string): unknown[] => [...(batch.getChild(`${signalPrefix}${name}`) ?? [])];
+    expect(values("duplicateLines").every((value) => typeof value === "number")).toBe(true);
+    expect(values("words")).toEqual([null, expect.any(Number), expect.any(Number)]);
+    expect(values("top4Gram")).toEqual([null, expect.any(Number), expect.any(Number)]);
+    expect(values("duplicate5Grams")).toEqual([null, expect.any(Number), 0]);
+    expect(values("duplicate6Grams")).toEqual([null, null, 0]);
+    // A filter before them that looks at the text has everything measured.
+    const later = await createFilters(filters({ filter: "length" }, { filter: "gopher-repetition" }));
+    const whole = later.apply(batchOf(texts));
+    expect(whole.rejections).toEqual(rejections);
+    expect([...(whole.batch.getChild(`${signalPrefix}duplicate10Grams`) ?? [])]).not.toContain(null);
+  });
+
   it("measures in every language what one of them needs", () => {
     const list = filters({ filter: "language" }, { filter: "c4" }, { filter: "fineweb" });
     const german = filters({ filter: "c4" }, { filter: "gopher-repetition" });

@@ -219,6 +219,10 @@ async function filterTarget(options: (random: Random) => Options): Promise<Targe
       const column = columnOf(texts, chosen);
       assertSame(fast.computeFilterStatistics(column), plain.computeFilterStatistics(column), "statistics");
       assertSame(fast.computeFinewebStatistics(column), plain.computeFinewebStatistics(column), "FineWeb's statistics");
+      const limits = Float32Array.from({ length: 13 }, (_, i) => ((texts.length + i) % 5) / 10);
+      const [within, plainly] = [fast, plain].map((kernels) => kernels.computeStatisticsWithin(column, limits));
+      assertSame(within?.statistics, plainly?.statistics, "statistics within limits");
+      assertSame({ stages: within?.stages }, { stages: plainly?.stages }, "stages within limits");
       assertSame(fastAtSpace(column), filterStatistics(column, classes), "statistics of words at white space");
     },
   };

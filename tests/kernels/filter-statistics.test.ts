@@ -8,6 +8,9 @@ import { describe, expect, it } from "vitest";
 import {
   filterStatisticNames,
   loadFilterKernels,
+  repetitionRatios,
+  repetitionStages,
+  stageOf,
   type FilterStatisticName,
   type FilterStatistics,
 } from "../../forge/kernels/filter-statistics.ts";
@@ -21,6 +24,11 @@ import { columnOf, columnOfBytes, damaged, text } from "./filter-support.ts";
 const reference = await loadFilterKernels({ implementation: "reference" });
 const wasm = await loadFilterKernels({ implementation: "wasm" });
 const computeFilterStatistics = (column: TextColumn): FilterStatistics => reference.computeFilterStatistics(column);
+
+/** Texts of few words and lines, so that limits of all kinds are exceeded. */
+const repeating = fc
+  .array(fc.constantFrom("a", "b", "c", "word ", " ", "\n", "\n\n"), { minLength: 20, maxLength: 200 })
+  .map((parts) => parts.join(" "));
 
 function statisticsOf(text: string): Record<FilterStatisticName, number> {
   const statistics = computeFilterStatistics(columnOf([text]));
@@ -187,6 +195,38 @@ describe("computeFilterStatistics", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it("counts no further than the first limit that a text exceeds, and up to there what it counts without limits", () => {
+    const limit = fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.constant(0), fc.double({ min: 0, max: 0.6 }));
+    const thirteen = fc.array(limit, { minLength: 13, maxLength: 13 });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(text, repeating), { maxLength: 5 }), thirteen, (texts, chosen) => {
+        const column = columnOf(texts);
+        const limits = Float32Array.from(chosen);
+        const within = wasm.computeStatisticsWithin(column, limits);
+        expect(within).toEqual(reference.computeStatisticsWithin(column, limits));
+        const whole = computeFilterStatistics(column);
+        for (let row = 0; row < column.length; row++) {
+          const part = ([count, of]: (typeof repetitionRatios)[number]): number =>
+            Math.fround((whole[count][row] as number) / Math.max(1, whole[of][row] as number));
+          const exceeded = repetitionRatios.findIndex((ratio, i) => part(ratio) > (limits[i] as number));
+          const stages = exceeded < 0 ? 8 : repetitionStages.findIndex((known) => exceeded < known) + 1;
+          expect(within.stages[row]).toBe(stages);
+          for (const name of filterStatisticNames) {
+            expect(within.statistics[name][row]).toBe(stageOf(name) < stages ? whole[name][row] : 0);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+    // Each stage is a last one: eight texts, each within all limits but one.
+    const limits = (broken: number): Float32Array => new Float32Array(13).fill(9).fill(0, broken, broken + 1);
+    const column = columnOf(["a b c d e f g h i j k\n".repeat(3) + "\nx\n\nx\n\nx"]);
+    const last = [0, 4, 7, 8, 9, 10, 11, 12].map(
+      (ratio) => wasm.computeStatisticsWithin(column, limits(ratio)).stages[0],
+    );
+    expect(last).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it("counts the same through WebAssembly in real documents, long words, long texts and texts of line feeds", async () => {

@@ -21,6 +21,7 @@ import {
   table,
   words,
 } from "./filter-joined";
+import { exceeds } from "./filter-limits";
 import { put } from "./filter-text";
 
 /** How many words are listed. */
@@ -34,10 +35,19 @@ const maxLevel: u32 = 4;
 const levelMask: u32 = 7;
 const levelBits: u32 = 3;
 
-/** Fills the columns of the words joined last. */
-export function countDuplicates(): void {
+/**
+ * Fills the columns of the words joined last, up to the n whose limit they exceed; returns how many.
+ *
+ * @param characters of the text
+ */
+export function countDuplicates(characters: u32): u32 {
   listed = words < 5 ? 0 : sieveBeginnings();
-  for (let n: usize = 5; n <= 10; n++) put(20 + (n as i32), duplicates(n));
+  for (let n: usize = 5; n <= 10; n++) {
+    const found = duplicates(n);
+    put(20 + (n as i32), found);
+    if (exceeds(n + 2, found, characters)) return (n as u32) - 4;
+  }
+  return 6;
 }
 
 /** Code points in n-grams that occurred before; the words of a found one are passed over. Called for n = 5, 6, … */

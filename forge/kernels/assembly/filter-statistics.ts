@@ -20,7 +20,8 @@ import {
 import { countDuplicates } from "./filter-duplicates";
 import { beginNGrams, joinWords } from "./filter-joined";
 import { countFullLines, countLines } from "./filter-lines";
-import { beginCounts, put } from "./filter-text";
+import { exceeds, hasLimits, setLimits } from "./filter-limits";
+import { beginCounts, put, putBefore } from "./filter-text";
 import { countTop } from "./filter-top";
 import { blockSetBytes, countWords, cutWords } from "./filter-words";
 
@@ -76,10 +77,38 @@ export function filterStatistics(
   all: i32,
 ): void {
   layOut(buffer, longest as usize);
+  setLimits(0);
   for (let row = 0; row < length; row++) {
     beginCounts(target + ((row as usize) << 2), length as usize);
     measureText(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), all != 0);
   }
+}
+
+/**
+ * Counts each text as far as the limits let it: those of the stage in which it exceeds one, and nothing behind it.
+ *
+ * @param limits f32 of each repetition ratio
+ * @param stages bytes: how many stages of each text were counted; the others' counts are 0
+ */
+export function filterStatisticsWithin(
+  values: usize,
+  offsets: usize,
+  length: i32,
+  longest: i32,
+  buffer: usize,
+  target: usize,
+  limits: usize,
+  stages: usize,
+): void {
+  layOut(buffer, longest as usize);
+  memory.fill(target, 0, (statistics * (length as usize)) << 2);
+  setLimits(limits);
+  for (let row = 0; row < length; row++) {
+    beginCounts(target + ((row as usize) << 2), length as usize);
+    const reached = measureText(values + offsetOf(offsets, row), values + offsetOf(offsets, row + 1), true);
+    store<u8>(stages + (row as usize), reached as u8);
+  }
+  setLimits(0);
 }
 
 /**
@@ -125,6 +154,7 @@ export function measureC4(
   all: i32,
 ): void {
   layOut(buffer, longest as usize);
+  setLimits(0);
   beginEdits(output);
   store<u32>(outputOffsets, 0);
   const stride = (length as usize) << 2;
@@ -147,19 +177,36 @@ export function measureC4(
   }
 }
 
-/** Counts of one text, into the present row: all, or what FineWeb's rules need. */
-function measureText(start: usize, end: usize, all: bool): void {
+/** Counts of one text, into the present row: all that the limits allow, or what FineWeb's rules need. Gives the stages. */
+function measureText(start: usize, end: usize, all: bool): u32 {
   if (!all) {
     countFullLines(start, end, table);
     put(2, countWords(start, end, sets));
-    return;
+    return 0;
   }
   const characters = countLines(start, end, table);
+  if (
+    hasLimits() &&
+    (exceeds(0, putBefore(13), putBefore(12)) ||
+      exceeds(1, putBefore(14), characters) ||
+      exceeds(2, putBefore(16), putBefore(15)) ||
+      exceeds(3, putBefore(17), characters))
+  ) {
+    return 1;
+  }
   const found = cutWords(start, end, sets, starts, ends);
   put(6, joinWords(start, found, starts, ends, words, joined, characters == ((end - start) as u32)));
   beginNGrams(counters, table);
   countTop();
-  countDuplicates();
+  if (
+    hasLimits() &&
+    (exceeds(4, putBefore(22), characters) ||
+      exceeds(5, putBefore(23), characters) ||
+      exceeds(6, putBefore(24), characters))
+  ) {
+    return 2;
+  }
+  return 2 + countDuplicates(characters);
 }
 
 function edit(start: usize, end: usize, row: i32, length: i32, outputOffsets: usize, findings: usize): void {

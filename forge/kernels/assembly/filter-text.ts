@@ -48,6 +48,12 @@ export function put(column: i32, value: u32): void {
   store<u32>(output + (column as usize) * stride, value);
 }
 
+// @ts-ignore: decorator
+@inline
+export function putBefore(column: i32): u32 {
+  return load<u32>(output + (column as usize) * stride);
+}
+
 /** Class of the code point at a byte of a text, and its bytes: `class | size << 8`. */
 // @ts-ignore: decorator
 @inline

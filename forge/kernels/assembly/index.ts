@@ -22,6 +22,12 @@ export { beginCounting, countPreTokens } from "./bpe-count";
 export { beginMerges, mergePair, nextPair } from "./bpe-train";
 export { segmentWords } from "./words";
 export { setC4Rules } from "./c4-lines";
-export { editC4Lines, filterBufferBytes, filterStatistics, measureC4 } from "./filter-statistics";
+export {
+  editC4Lines,
+  filterBufferBytes,
+  filterStatistics,
+  filterStatisticsWithin,
+  measureC4,
+} from "./filter-statistics";
 export { setFilterTables } from "./filter-text";
 export { embedTexts, setFastText } from "./fasttext";

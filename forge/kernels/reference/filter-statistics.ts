@@ -5,7 +5,15 @@
  * equal when 64 bits of polynomial hash are; concatenations are hashed from the hashes of their words.
  */
 import { filterClassTable } from "../filter-classes.ts";
-import { filterStatisticNames, type FilterStatisticName, type FilterStatistics } from "../filter-types.ts";
+import {
+  filterStatisticNames,
+  repetitionRatios,
+  repetitionStages,
+  stageOf,
+  type FilterStatisticName,
+  type FilterStatistics,
+  type LimitedStatistics,
+} from "../filter-types.ts";
 import type { TextColumn } from "../types.ts";
 import { countLines, countPieces } from "./filter-lines.ts";
 import { countNGrams } from "./filter-ngrams.ts";
@@ -30,4 +38,21 @@ export function filterStatistics(column: TextColumn, classes = filterClassTable(
     for (const name of filterStatisticNames) columns[name][row] = counts[name] as number;
   }
   return columns;
+}
+
+/** Counts everything, and forgets what stands behind the stage in which a text exceeds a limit. */
+export function statisticsWithin(column: TextColumn, limits: Float32Array): LimitedStatistics {
+  const statistics = filterStatistics(column);
+  const stages = new Uint8Array(column.length);
+  for (let row = 0; row < column.length; row++) {
+    const exceeded = repetitionRatios.findIndex(([count, of], i) => {
+      const whole = statistics[of][row] as number;
+      const part = whole === 0 ? 0 : (statistics[count][row] as number) / whole;
+      return Math.fround(part) > (limits[i] as number);
+    });
+    const reached = repetitionStages.findIndex((known) => exceeded < known) + 1;
+    stages[row] = exceeded < 0 ? repetitionStages.length : reached;
+    for (const name of filterStatisticNames) if (stageOf(name) >= (stages[row] as number)) statistics[name][row] = 0;
+  }
+  return { statistics, stages };
 }
