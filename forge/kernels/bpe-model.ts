@@ -7,8 +7,9 @@
  */
 import { z } from "zod";
 import { DataError } from "../base/index.ts";
-import { fromByteLevel } from "./byte-level.ts";
+import { characterToByte, fromByteLevel } from "./byte-level.ts";
 import { preTokenizerOf, type BpePreTokenizer } from "./bpe-pre-tokenizer.ts";
+import { maxVocabularySize, noToken, scanTokenizerJson, type BpeVocabulary } from "./bpe-scan.ts";
 
 /** Unicode normal form that a tokenizer applies before it splits. */
 export type BpeNormalForm = "NFC" | "NFD" | "NFKC" | "NFKD";
@@ -24,15 +25,19 @@ export interface BpeAddedToken {
   readonly special: boolean;
 }
 
-/** In `byteIds`: the byte has no token and is left out of the ids, as Hugging Face tokenizers does. */
-export const noToken = 0xffffffff;
+/** Bytes of tokens by id, made of what the file calls them when they are first asked for. */
+export interface BpeTokens {
+  /** Highest id + 1. */
+  readonly length: number;
+  /** Undefined where an id is not in use. */
+  at(id: number): Uint8Array | undefined;
+}
 
 /** A byte-level BPE tokenizer, ready to encode. Ids are below 2²¹ − 1. */
 export interface BpeModel {
   /** Highest id + 1, special and added tokens included. */
   readonly vocabularySize: number;
-  /** Bytes of each token by id; undefined where an id is not in use. */
-  readonly tokens: readonly (Uint8Array | undefined)[];
+  readonly tokens: BpeTokens;
   /** Id of each byte, 256 entries. `noToken` for bytes that valid UTF-8 never holds, where the vocabulary lacks them. */
   readonly byteIds: Uint32Array;
   /** Merges in order of rank, best first: (left id, right id, id of the result), flat. */
@@ -82,9 +87,6 @@ function isVocabulary(value: unknown): boolean {
   return Object.values(value).every((id) => Number.isInteger(id) && id >= 0);
 }
 
-/** Ids must fit the packed tables of the encoders. */
-const maxVocabularySize = 2 ** 21 - 1;
-
 /**
  * Reads a `tokenizer.json`.
  *
@@ -97,13 +99,8 @@ const maxVocabularySize = 2 ** 21 - 1;
  */
 export function parseTokenizerJson(bytes: Uint8Array, file = "tokenizer.json"): BpeModel {
   const fail = makeFail(file);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw fail("tokenizer-invalid", `is not JSON: ${(error as Error).message}`);
-  }
-  const parsed = tokenizerSchema.safeParse(json);
+  const scanned = scanTokenizerJson(bytes);
+  const parsed = tokenizerSchema.safeParse(scanned === undefined ? parseJson(bytes, fail) : scanned.rest);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw fail("tokenizer-invalid", `has no usable ${issue?.path.join(".") ?? "model"}: ${issue?.message ?? ""}`);
@@ -115,12 +112,13 @@ export function parseTokenizerJson(bytes: Uint8Array, file = "tokenizer.json"): 
   const normalForm = normalFormOf(normalizer, fail);
   const added = added_tokens ?? [];
 
-  const tokens = readVocabulary(model.vocab, added, fail);
+  const vocabulary = scanned?.vocabulary ?? vocabularyOf(model.vocab);
+  const tokens = tokensOf(vocabulary, added, fail);
   return {
     vocabularySize: tokens.length,
     tokens,
-    byteIds: readByteIds(model.vocab, fail),
-    merges: readMerges(model, fail),
+    byteIds: readByteIds(vocabulary, fail),
+    merges: scanned?.merges ?? readMerges(model, fail),
     preTokenizer: split.preTokenizer,
     addPrefixSpace: split.addPrefixSpace,
     normalForm,
@@ -128,6 +126,14 @@ export function parseTokenizerJson(bytes: Uint8Array, file = "tokenizer.json"): 
     addedTokens: readAddedTokens(added, normalForm, fail),
     specialTokens: new Map(added.filter((token) => token.special).map((token) => [token.content, token.id])),
   };
+}
+
+function parseJson(bytes: Uint8Array, fail: Fail): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw fail("tokenizer-invalid", `is not JSON: ${(error as Error).message}`);
+  }
 }
 
 type Fail = (code: "tokenizer-invalid" | "tokenizer-unsupported", what: string) => DataError;
@@ -165,29 +171,51 @@ function normalFormOf(normalizer: unknown, fail: Fail): BpeNormalForm | undefine
 
 type AddedToken = z.infer<typeof addedTokenSchema>;
 
+/** The vocabulary of a file that was parsed as a whole. Where two tokens have one id, the last one holds it. */
+function vocabularyOf(vocabulary: Readonly<Record<string, number>>): BpeVocabulary {
+  const entries = Object.entries(vocabulary);
+  const contents = new Map(entries.map(([content, id]) => [id, content]));
+  return {
+    highestId: entries.reduce((most, [, id]) => Math.max(most, id), -1),
+    contentOf: (id) => contents.get(id),
+    idOf: (content) => (Object.hasOwn(vocabulary, content) ? vocabulary[content] : undefined),
+    byteIds() {
+      const ids = new Uint32Array(256).fill(noToken);
+      for (const [content, id] of entries) {
+        const byte = content.length === 1 ? (characterToByte[content.charCodeAt(0)] ?? -1) : -1;
+        if (byte >= 0) ids[byte] = id;
+      }
+      return ids;
+    },
+  };
+}
+
 /**
- * Bytes by id. A token whose characters are not of the alphabet stands for its own UTF-8, as in their decoder; an added
- * one always, since it is found in text by that.
+ * A token whose characters are not of the alphabet stands for its own UTF-8, as in their decoder; an added one always,
+ * since it is found in text by that.
  */
-function readVocabulary(
-  vocabulary: Readonly<Record<string, number>>,
-  added: readonly AddedToken[],
-  fail: Fail,
-): (Uint8Array | undefined)[] {
-  const entries = [...Object.entries(vocabulary), ...added.map(({ content, id }) => [content, id] as const)];
-  const highest = entries.reduce((most, [, id]) => Math.max(most, id), -1);
+function tokensOf(vocabulary: BpeVocabulary, added: readonly AddedToken[], fail: Fail): BpeTokens {
+  const highest = added.reduce((most, { id }) => Math.max(most, id), vocabulary.highestId);
   if (highest >= maxVocabularySize)
     throw fail("tokenizer-unsupported", `has the id ${highest}; 2²¹ − 2 is the highest`);
-  const tokens = Array.from({ length: highest + 1 }, (): Uint8Array | undefined => undefined);
   const encoder = new TextEncoder();
-  for (const [content, id] of Object.entries(vocabulary))
-    tokens[id] = fromByteLevel(content) ?? encoder.encode(content);
+  const known = new Map<number, Uint8Array>();
   for (const { content, id } of added) {
-    tokens[id] = encoder.encode(content);
-    const other = Object.hasOwn(vocabulary, content) ? vocabulary[content] : id;
-    if (other !== id) throw fail("tokenizer-invalid", `gives the added token ${JSON.stringify(content)} two ids`);
+    known.set(id, encoder.encode(content));
+    if ((vocabulary.idOf(content) ?? id) !== id)
+      throw fail("tokenizer-invalid", `gives the added token ${JSON.stringify(content)} two ids`);
   }
-  return tokens;
+  return {
+    length: highest + 1,
+    at(id) {
+      const bytes = known.get(id);
+      const content = bytes === undefined ? vocabulary.contentOf(id) : undefined;
+      if (content === undefined) return bytes;
+      const made = fromByteLevel(content) ?? encoder.encode(content);
+      known.set(id, made);
+      return made;
+    },
+  };
 }
 
 /** GPT-NeoX's vocabulary lacks these bytes. */
@@ -195,13 +223,8 @@ function isNeverInUtf8(byte: number): boolean {
   return byte === 0xc0 || byte === 0xc1 || byte >= 0xf5;
 }
 
-function readByteIds(vocabulary: Readonly<Record<string, number>>, fail: Fail): Uint32Array {
-  const ids = new Uint32Array(256).fill(noToken);
-  for (const [content, id] of Object.entries(vocabulary)) {
-    if (content.length !== 1) continue;
-    const [byte] = fromByteLevel(content) ?? [];
-    if (byte !== undefined) ids[byte] = id;
-  }
+function readByteIds(vocabulary: BpeVocabulary, fail: Fail): Uint32Array {
+  const ids = vocabulary.byteIds();
   const missing = ids.findIndex((id, byte) => id === noToken && !isNeverInUtf8(byte));
   if (missing >= 0) {
     throw fail("tokenizer-unsupported", `has no token for the byte 0x${missing.toString(16).padStart(2, "0")}`);

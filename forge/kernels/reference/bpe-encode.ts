@@ -102,11 +102,11 @@ export function createReferenceBpeEncoder(model: BpeModel): BpeEncoder {
  */
 export function decodeBpe(model: BpeModel, ids: Uint32Array): Uint8Array {
   let length = 0;
-  for (const id of ids) length += model.tokens[id]?.length ?? 0;
+  for (const id of ids) length += model.tokens.at(id)?.length ?? 0;
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const id of ids) {
-    const token = model.tokens[id];
+    const token = model.tokens.at(id);
     if (token === undefined) continue;
     bytes.set(token, at);
     at += token.length;
@@ -121,9 +121,10 @@ function normalize(bytes: Buffer, form: BpeModel["normalForm"]): Buffer {
 
 function mapWholeTokens(model: BpeModel): Map<string, Uint32Array> {
   const whole = new Map<string, Uint32Array>();
-  model.tokens.forEach((bytes, id) => {
+  for (let id = 0; id < model.tokens.length; id++) {
+    const bytes = model.tokens.at(id);
     if (bytes !== undefined) whole.set(Buffer.from(bytes).toString("latin1"), Uint32Array.of(id));
-  });
+  }
   for (const content of model.specialTokens.keys()) whole.delete(Buffer.from(content).toString("latin1"));
   return whole;
 }
