@@ -2,18 +2,17 @@
  * The most frequent 2- to 4-grams of words.
  *
  * Most n-grams occur once, and that is known without a table of them: a sieve of small counters, one for many hashes,
- * never counts too few. Only n-grams whose counter reaches the best exact count can be the most frequent, and these are
- * counted exactly.
+ * never counts too few. A 3-gram can occur twice only where the 2-grams that it is made of do, and a 4-gram where its
+ * 3-grams do; so each sieve is given what the one before let through. An n-gram whose counter is the highest and exact
+ * is the most frequent: mostly the first of them is, which one comparison with the others tells.
  */
 import { base, spread } from "./filter-hash";
 import {
   beginTable,
   charactersOf,
   counters,
-  firstList,
   hashes,
   maxCounters,
-  secondList,
   slotOf,
   states,
   table,
@@ -24,69 +23,85 @@ import { put } from "./filter-text";
 /** Counters stop here. */
 const full: u32 = 255;
 
+/** The sieve's counters, eight or more for each word, and what hashes are shifted by for theirs. */
+let slots: usize = 0;
+let shift: u64 = 0;
+/** For each word the counter of the n-gram that begins there, 0 where it is known to occur once. */
+let counts: usize = 0;
+
 /** Fills the columns of the words joined last. */
 export function countTop(): void {
-  let slots: usize = 64;
-  let bits: u64 = 6;
-  while (slots < words * 2 && slots < maxCounters) {
-    slots <<= 1;
-    bits++;
-  }
-  const shift = 64 - bits;
-  const twos = counters;
-  const threes = counters + slots;
-  const fours = counters + slots * 2;
-  memory.fill(counters, 0, slots * 3);
-  // Words behind the last are 0; n-grams that reach there are counted too, which a sieve may.
-  let second = load<u64>(hashes);
-  let next = load<u64>(hashes, 8);
-  let last = load<u64>(hashes, 16);
-  for (let i: usize = 0; i + 1 < words; i++) {
-    const first = second;
-    second = next;
-    next = last;
-    last = load<u64>(hashes + (i << 3), 24);
-    const two = first * base + second;
-    const three = two * base + next;
-    const four = three * base + last;
-    increment(twos + ((two >> shift) as usize));
-    increment(threes + ((three >> shift) as usize));
-    increment(fours + ((four >> shift) as usize));
-  }
-  const leastTwos = begunLimit(mostOf(twos, slots));
-  const leastThrees = begunLimit(mostOf(threes, slots));
-  const leastFours = begunLimit(mostOf(fours, slots));
-  let twosThrough: usize = 0;
-  let threesThrough: usize = 0;
-  let foursThrough: usize = 0;
-  second = load<u64>(hashes);
-  next = load<u64>(hashes, 8);
-  last = load<u64>(hashes, 16);
-  for (let i: usize = 0; i + 1 < words; i++) {
-    const first = second;
-    second = next;
-    next = last;
-    last = load<u64>(hashes + (i << 3), 24);
-    const two = first * base + second;
-    const three = two * base + next;
-    const four = three * base + last;
-    store<u32>(firstList + (twosThrough << 2), i as u32);
-    twosThrough += (load<u8>(twos + ((two >> shift) as usize)) >= leastTwos) as usize;
-    store<u32>(secondList + (threesThrough << 2), i as u32);
-    threesThrough += (load<u8>(threes + ((three >> shift) as usize)) >= leastThrees) as usize;
-    store<u32>(states + (foursThrough << 2), i as u32);
-    foursThrough += (load<u8>(fours + ((four >> shift) as usize)) >= leastFours) as usize;
-  }
-  put(22, top(2, twos, shift, leastTwos, firstList, twosThrough));
-  put(23, top(3, threes, shift, leastThrees, secondList, threesThrough));
-  put(24, top(4, fours, shift, leastFours, states, foursThrough));
+  slots = 64;
+  shift = 64 - 6;
+  for (; slots < words * 8 && slots < maxCounters; slots <<= 1) shift--;
+  counts = counters + slots;
+  increaseTwos();
+  lookTwos();
+  put(22, top(2));
+  increaseAndLook(3);
+  put(23, top(3));
+  increaseAndLook(4);
+  put(24, top(4));
 }
 
-/** A limit for the first look, which the best exact count will probably reach. */
+function increaseTwos(): void {
+  memory.fill(counters, 0, slots);
+  const sieve = counters;
+  const by = shift;
+  const end = hashes + (words << 3);
+  let second = load<u64>(hashes);
+  for (let at = hashes + 8; at < end; at += 8) {
+    const first = second;
+    second = load<u64>(at);
+    increment(sieve + (((first * base + second) >> by) as usize));
+  }
+}
+
+function lookTwos(): void {
+  const sieve = counters;
+  const by = shift;
+  const end = hashes + (words << 3);
+  let to = counts;
+  let second = load<u64>(hashes);
+  for (let at = hashes + 8; at < end; at += 8) {
+    const first = second;
+    second = load<u64>(at);
+    store<u8>(to++, load<u8>(sieve + (((first * base + second) >> by) as usize)));
+  }
+  emptyBehind(to);
+}
+
+/** The last word begins no n-gram, nor does what stands behind. */
 // @ts-ignore: decorator
 @inline
-function begunLimit(most: u32): u32 {
-  return most < 2 ? full + 1 : max(most - (most >> 2), 2);
+function emptyBehind(at: usize): void {
+  v128.store(at, i64x2.splat(0));
+  v128.store(at, i64x2.splat(0), 16);
+}
+
+/** Counters of n-grams that may occur twice, by those of the n-grams of one word less. */
+// @ts-ignore: decorator
+@inline
+function increaseAndLook(n: usize): void {
+  const twice = i8x16.splat(2);
+  const sieve = counters;
+  const by = shift;
+  memory.fill(sieve, 0, slots);
+  let to = states;
+  for (let block: usize = 0; block < words; block += 16) {
+    for (let bits = reaching(block, twice) & reaching(block + 1, twice); bits != 0; bits &= bits - 1) {
+      const word = block + (ctz(bits) as usize);
+      const counter = (hashNGram(n, word) >> by) as usize;
+      increment(sieve + counter);
+      store<u32>(to, counter);
+      store<u32>(to, counts + word, 4);
+      to += 8;
+    }
+  }
+  memory.fill(counts, 0, words + 32);
+  for (let at = states; at < to; at += 8) {
+    store<u8>(load<u32>(at, 4), load<u8>(sieve + (load<u32>(at) as usize)));
+  }
 }
 
 // @ts-ignore: decorator
@@ -94,44 +109,6 @@ function begunLimit(most: u32): u32 {
 function increment(counter: usize): void {
   const before: u32 = load<u8>(counter);
   store<u8>(counter, before + ((before < full) as u32));
-}
-
-/** The highest of the counters, of which there are 64 or a power of two more. */
-function mostOf(sieve: usize, slots: usize): u32 {
-  let most = v128.load(sieve);
-  for (let at: usize = 16; at < slots; at += 16) most = i8x16.max_u(most, v128.load(sieve + at));
-  most = i8x16.max_u(most, i8x16.shuffle(most, most, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  let bytes = i64x2.extract_lane(most, 0) as u64;
-  let highest: u32 = 0;
-  for (; bytes != 0; bytes >>= 8) highest = max(highest, (bytes as u32) & 255);
-  return highest;
-}
-
-/**
- * Characters of the most frequent n-gram, the first of equals, times its count. `list` has the words at which the
- * sieve's counter reaches `begun`.
- */
-function top(n: usize, sieve: usize, shift: u64, begun: u32, list: usize, length: usize): u32 {
-  if (words < n) return 0;
-  // All differ, unless some are found to be equal.
-  let best: u32 = 1;
-  let bestAt: usize = 0;
-  let through = length;
-  for (let least = begun; least <= full; ) {
-    const found = countListed(n, list, through);
-    best = (found >> 32) as u32;
-    bestAt = (found & 0xffffffff) as usize;
-    // An n-gram that the sieve held back occurs less often than `least`.
-    if (best >= least) break;
-    if (least == 2) {
-      best = 1;
-      bestAt = 0;
-      break;
-    }
-    least = max(best, 2);
-    through = listThrough(n, sieve, shift, least, list);
-  }
-  return (charactersOf(bestAt, bestAt + n) + (n as u32) - 1) * best;
 }
 
 // @ts-ignore: decorator
@@ -144,40 +121,104 @@ function hashNGram(n: usize, word: usize): u64 {
   return hash;
 }
 
-/** Lists the n-grams whose counter reaches `least`. */
-function listThrough(n: usize, sieve: usize, shift: u64, least: u32, list: usize): usize {
-  let through: usize = 0;
-  for (let i: usize = 0; i + n <= words; i++) {
-    store<u32>(list + (through << 2), i as u32);
-    through += (load<u8>(sieve + ((hashNGram(n, i) >> shift) as usize)) >= least) as usize;
+/** Characters of the most frequent n-gram, the first of equals, times its count. */
+function top(n: usize): u32 {
+  if (words < n) return 0;
+  // All differ, unless some are found to be equal.
+  let best: u32 = 1;
+  let bestAt: usize = 0;
+  const most = mostOf();
+  for (let least = most; least > 1; ) {
+    const found = least == most && most < full ? countFirst(n, most) : countReaching(n, least);
+    const count = (found >> 32) as u32;
+    // An n-gram that the limit held back occurs less often than `least`.
+    if (count >= least) {
+      best = count;
+      bestAt = (found & 0xffffffff) as usize;
+      break;
+    }
+    least = least == 2 ? 1 : max(count, 2);
   }
-  return through;
+  return (charactersOf(bestAt, bestAt + n) + (n as u32) - 1) * best;
 }
 
-/** Counts the listed n-grams: the highest count, and where its first n-gram begins. */
-function countListed(n: usize, list: usize, length: usize): u64 {
-  const size = beginTable(length);
-  const counts = table + (size << 3);
-  const firsts = counts + (size << 2);
+/** The highest counter. */
+function mostOf(): u32 {
+  let most = v128.load(counts);
+  for (let at: usize = 16; at < words; at += 16) most = i8x16.max_u(most, v128.load(counts + at));
+  most = i8x16.max_u(most, i8x16.shuffle(most, most, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  let bytes = i64x2.extract_lane(most, 0) as u64;
+  let highest: u32 = 0;
+  for (; bytes != 0; bytes >>= 8) highest = max(highest, (bytes as u32) & 255);
+  return highest;
+}
+
+/** Of 16 words, a bit for each whose counter reaches `least`. */
+// @ts-ignore: decorator
+@inline
+function reaching(at: usize, least: v128): u32 {
+  return i8x16.bitmask(i8x16.ge_u(v128.load(counts + at), least)) as u32;
+}
+
+/** The first n-gram with the highest counter, as `countReaching` gives it, unless another may occur more often. */
+function countFirst(n: usize, most: u32): u64 {
+  const least = i8x16.splat(most as i8);
+  let at: usize = 0;
+  let bits = reaching(0, least);
+  while (bits == 0) bits = reaching((at += 16), least);
+  const word = at + (ctz(bits) as usize);
+  const first = hashNGram(n, word);
+  let count: u32 = 0;
+  while (true) {
+    for (; bits != 0; bits &= bits - 1) count += (hashNGram(n, at + (ctz(bits) as usize)) == first) as u32;
+    at += 16;
+    if (at >= words) break;
+    bits = reaching(at, least);
+  }
+  return count == most ? ((most as u64) << 32) | (word as u64) : countReaching(n, most);
+}
+
+/**
+ * Counts the n-grams whose counter reaches `least`: the highest count in the upper half, and where its first n-gram
+ * begins in the lower.
+ */
+function countReaching(n: usize, least: u32): u64 {
+  const limit = i8x16.splat(least as i8);
+  let entries: usize = 0;
+  for (let at: usize = 0; at < words; at += 16) entries += popcnt(reaching(at, limit)) as usize;
+  // Few of them differ, so a table that a cache holds has room for these; if not, it is made anew.
+  const found = countInTable(n, limit, min(entries, ((entries / (least as usize)) << 3) + 8));
+  return found != noRoom ? found : countInTable(n, limit, entries);
+}
+
+const noRoom: u64 = 0;
+
+/** The same in a table with room for so many n-grams that differ. */
+function countInTable(n: usize, limit: v128, room: usize): u64 {
+  const size = beginTable(room);
+  const tallies = table + (size << 3);
+  const firsts = tallies + (size << 2);
+  let free = room;
   let best: u32 = 0;
   let bestAt: u32 = 0;
-  for (let i: usize = 0; i < length; i++) {
-    const word = load<u32>(list + (i << 2));
-    // What reaches behind the last word is none.
-    if ((word as usize) + n > words) break;
-    const hash = hashNGram(n, word as usize);
-    const slot = slotOf(hash);
-    if (load<u64>(table + (slot << 3)) == 0) {
-      store<u64>(table + (slot << 3), hash == 0 ? spread : hash);
-      store<u32>(counts + (slot << 2), 0);
-      store<u32>(firsts + (slot << 2), word);
-    }
-    const count = load<u32>(counts + (slot << 2)) + 1;
-    store<u32>(counts + (slot << 2), count);
-    const first = load<u32>(firsts + (slot << 2));
-    if (count > best || (count == best && first < bestAt)) {
-      best = count;
-      bestAt = first;
+  for (let at: usize = 0; at < words; at += 16) {
+    for (let bits = reaching(at, limit); bits != 0; bits &= bits - 1) {
+      const word = (at as u32) + ctz(bits);
+      const hash = hashNGram(n, word);
+      const slot = slotOf(hash);
+      if (load<u64>(table + (slot << 3)) == 0) {
+        if (free-- == 0) return noRoom;
+        store<u64>(table + (slot << 3), hash == 0 ? spread : hash);
+        store<u32>(tallies + (slot << 2), 0);
+        store<u32>(firsts + (slot << 2), word);
+      }
+      const count = load<u32>(tallies + (slot << 2)) + 1;
+      store<u32>(tallies + (slot << 2), count);
+      const first = load<u32>(firsts + (slot << 2));
+      if (count > best || (count == best && first < bestAt)) {
+        best = count;
+        bestAt = first;
+      }
     }
   }
   return ((best as u64) << 32) | (bestAt as u64);
