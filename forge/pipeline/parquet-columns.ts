@@ -4,12 +4,10 @@ import { join } from "node:path";
 import type { Data, RecordBatch } from "apache-arrow";
 import { documentTextColumns, signalPrefix, type DocumentTextColumn } from "../../schemas/record/document.ts";
 import { utf8Column, type Utf8Column } from "../base/index.ts";
-import type { ParquetBatch, ParquetColumn, ParquetFile } from "../shard/index.ts";
+import type { ParquetColumn, ParquetColumnValues, ParquetFile } from "../shard/index.ts";
 
 /** Rejects are looked into now and then, never trained on. */
 export const rejectsZstdLevel = 1;
-
-type ColumnValue = ParquetBatch["columns"][string];
 
 const required: readonly DocumentTextColumn[] = ["id", "text", "source"];
 
@@ -46,17 +44,17 @@ function textColumn(name: DocumentTextColumn): ParquetColumn {
 }
 
 function signalColumn(name: string): ParquetColumn {
-  return { name: `${signalPrefix}${name}`, type: "float", nullable: true, plain: true };
+  return { name: `${signalPrefix}${name}`, type: "float", nullable: true };
 }
 
-/** Values of all columns of a batch, by row; texts as views of the batch's bytes. */
-export function batchValues(batch: RecordBatch): Readonly<Record<string, ColumnValue>> {
+/** Values of all columns of a batch, as its own bytes and floats. */
+export function batchValues(batch: RecordBatch): Readonly<Record<string, ParquetColumnValues>> {
   return Object.fromEntries(
     batch.schema.fields.map(({ name }, i) => {
       const data = batch.data.children[i] as Data;
-      if (data.values instanceof Float32Array) return [name, floatValues(data.values)];
-      const column = utf8Column(batch, name, "documents");
-      return [name, name === "text" ? textValues(column) : stringValues(column, data)];
+      if (data.values instanceof Float32Array) return [name, { floats: data.values }];
+      const isNull = data.nullCount === 0 ? undefined : (row: number) => !data.getValid(row);
+      return [name, { ...utf8Column(batch, name, "documents"), isNull }];
     }),
   );
 }
@@ -64,19 +62,6 @@ export function batchValues(batch: RecordBatch): Readonly<Record<string, ColumnV
 /** Texts as views of the column's bytes. */
 export function textValues({ values, offsets }: Utf8Column): (row: number) => Uint8Array {
   return (row) => values.subarray(offsets[row], offsets[row + 1]);
-}
-
-function stringValues({ values, offsets }: Utf8Column, data: Data): ColumnValue {
-  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-  return (row) => (data.getValid(row) ? bytes.toString("utf8", offsets[row], offsets[row + 1]) : null);
-}
-
-/** NaN stands for null, and under it. */
-function floatValues(values: Float32Array): ColumnValue {
-  return (row) => {
-    const value = values[row] as number;
-    return Number.isNaN(value) ? null : value;
-  };
 }
 
 /**
@@ -93,12 +78,15 @@ export async function listUnlessEmpty(
   return [];
 }
 
-/** The values of some rows, counted from 0 as they are listed. */
+/** The values of some rows of a batch, counted from 0 as they are listed. */
 export function rowsOf(
-  columns: Readonly<Record<string, ColumnValue>>,
+  columns: Readonly<Record<string, ParquetColumnValues>>,
   rows: readonly number[],
-): Readonly<Record<string, ColumnValue>> {
+): Readonly<Record<string, ParquetColumnValues>> {
   return Object.fromEntries(
-    Object.entries(columns).map(([name, valueOf]) => [name, (i: number) => valueOf(rows[i] as number)]),
+    Object.entries(columns).map(([name, values]) => [
+      name,
+      typeof values === "function" ? (i: number) => values(rows[i] as number) : { ...values, rows },
+    ]),
   );
 }

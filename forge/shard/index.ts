@@ -8,16 +8,17 @@ export { exportTokens, tokenExportFormats, type ExportedTokens, type TokenExport
 export type { MixtureOptions, MixtureWeight, RealisedWeight } from "./mixture.ts";
 export { openTokenShards, type SharedTokenMetadata, type TokenShards } from "./open.ts";
 export { validationFlags } from "./order.ts";
+export { openParquet, type ParquetReader, type ParquetReadOptions } from "./parquet-read.ts";
 export {
-  openParquet,
   writeParquet,
   writeParquetBatches,
   type ParquetBatch,
   type ParquetColumn,
+  type ParquetColumnValues,
   type ParquetFile,
-  type ParquetReader,
-  type ParquetReadOptions,
+  type ParquetFloats,
   type ParquetRow,
+  type ParquetTexts,
   type ParquetType,
   type ParquetValue,
   type ParquetWriteOptions,

@@ -14,7 +14,7 @@ import {
 import { splitNames } from "../../schemas/record/tokens.ts";
 import { DataError, digestFile, exists, ForgeError, readJsonIfThere, type Reporter } from "../base/index.ts";
 import { listShards } from "./open.ts";
-import { openParquet } from "./parquet.ts";
+import { openParquet } from "./parquet-read.ts";
 import { readTokenFile } from "./token-file.ts";
 
 /** One thing that does not hold. */

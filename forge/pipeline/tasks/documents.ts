@@ -97,9 +97,10 @@ async function* documentRows(
       }
       const values = batchValues(batch);
       const { offsets } = utf8Column(batch, "text", "documents");
+      const languages = batch.getChild("language");
       for (const row of kept) {
         const bytes = (offsets[row + 1] as number) - (offsets[row] as number);
-        countDocument(figures, bytes, String(values["language"]?.(row) ?? "unknown"), clusterSize(row));
+        countDocument(figures, bytes, String(languages?.get(row) ?? "unknown"), clusterSize(row));
       }
       if (removed.length > 0) await removedRows.push(removedBatch(values, removed));
       for (const { stage, reason } of removed) {
