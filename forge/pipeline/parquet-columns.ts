@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Data, RecordBatch } from "apache-arrow";
 import { documentTextColumns, signalPrefix, type DocumentTextColumn } from "../../schemas/record/document.ts";
-import { utf8Column, type Utf8Column } from "../base/index.ts";
+import { utf8Column } from "../base/index.ts";
 import type { ParquetColumn, ParquetColumnValues, ParquetFile } from "../shard/index.ts";
 
 /** Rejects are looked into now and then, never trained on. */
@@ -57,11 +57,6 @@ export function batchValues(batch: RecordBatch): Readonly<Record<string, Parquet
       return [name, { ...utf8Column(batch, name, "documents"), isNull }];
     }),
   );
-}
-
-/** Texts as views of the column's bytes. */
-export function textValues({ values, offsets }: Utf8Column): (row: number) => Uint8Array {
-  return (row) => values.subarray(offsets[row], offsets[row + 1]);
 }
 
 /**
