@@ -10,6 +10,7 @@ export * from "./growing.ts";
 export * from "./laps.ts";
 export * from "./locate.ts";
 export * from "./lock.ts";
+export * from "./memory.ts";
 export * from "./probe.ts";
 export * from "./radix.ts";
 export * from "./random.ts";

@@ -4,7 +4,6 @@
  * A reader asks for ranges and never learns whether they come from a disk or over a network. A source does not
  * decompress, retry forever or cache; it delivers exactly what was asked for or throws a ForgeError.
  */
-import { createReadStream } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DataError, wrapFileError } from "../base/index.ts";
@@ -49,9 +48,8 @@ async function openLocal(path: string, uri: string): Promise<ByteSource> {
     modified,
     async *read(start = 0, end = size) {
       try {
-        // Opening a stream costs more than reading a small file at once.
-        if (end - start <= chunkBytes) yield await readRange(path, start, end, size);
-        else yield* createReadStream(path, { start, end: end - 1, highWaterMark: chunkBytes }) as AsyncIterable<Buffer>;
+        if (start === 0 && end === size && size <= chunkBytes) yield await readFile(path);
+        else yield* readRange(path, start, end);
       } catch (error) {
         throw wrapFileError(error, path);
       }
@@ -59,19 +57,23 @@ async function openLocal(path: string, uri: string): Promise<ByteSource> {
   };
 }
 
-async function readRange(path: string, start: number, end: number, size: number): Promise<Uint8Array> {
-  if (start === 0 && end === size) return await readFile(path);
+/** Chunks in buffers of their own, so that whoever is done with one can free it. */
+async function* readRange(path: string, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+  if (start >= end) return;
   await using file = await open(path, "r");
-  const bytes = Buffer.allocUnsafe(end - start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, start + filled);
-    if (bytesRead === 0) {
-      throw new DataError("file-changed", `${path} became shorter while it was read`, { file: path });
+  for (let at = start; at < end;) {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, at + filled);
+      if (bytesRead === 0) {
+        throw new DataError("file-changed", `${path} became shorter while it was read`, { file: path });
+      }
+      filled += bytesRead;
     }
-    filled += bytesRead;
+    at += filled;
+    yield bytes;
   }
-  return bytes;
 }
 
 /** A range as one piece of memory. */

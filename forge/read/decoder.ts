@@ -2,9 +2,10 @@
  * The decoders of node:zlib as generators that deliver what came before damage, and end where their data end.
  *
  * Streams of node:zlib drop what they still hold when they fail. So chunks are taken from them as they appear, and
- * back-pressure is on the side of the input: the next 64 KB of it are written only when the output was taken.
+ * back-pressure is on the side of the input: the next piece of it is written only when the output was taken.
  */
 import type { Gunzip, InflateRaw, ZstdDecompress } from "node:zlib";
+import { freeBuffer, freeChunk } from "../base/index.ts";
 
 /** The compressed stream is damaged or ends too early; what could be read was read. */
 export class DamagedStream extends Error {
@@ -20,16 +21,30 @@ export class DamagedStream extends Error {
   }
 }
 
-const inputChunk = 1 << 16;
+/** Bytes written at once: what they give is in memory as a whole, however much that is. */
+const smallestInput = 1 << 16;
+const largestInput = 1 << 19;
+/** Between these, as many as give about so much, going by what came out so far: each write costs a detour. */
+const wantedOutput = 1 << 20;
+
+export interface DecoderOptions {
+  /**
+   * True lends chunks instead of giving them away: each holds until the next is asked for, and is empty afterwards.
+   *
+   * @default false
+   */
+  readonly borrow?: boolean;
+}
 
 /**
- * Sends bytes through a decoder of node:zlib until it has enough.
+ * Sends bytes through a decoder of node:zlib until it has enough. The source's chunks are freed when they were used.
  *
  * @throws DamagedStream after the good part
  */
 export async function* decompressWith(
   source: AsyncIterable<Uint8Array>,
   stream: Gunzip | InflateRaw | ZstdDecompress,
+  { borrow = false }: DecoderOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let ready: Buffer[] = [];
   let failure: Error | undefined;
@@ -44,19 +59,36 @@ export async function* decompressWith(
     ended = true;
     close();
   });
+  let bytesIn = 0;
+  let bytesOut = 0;
+  let lent: ArrayBufferLike | undefined;
+  const deliver = function* (): Generator<Buffer, void, undefined> {
+    for (const chunk of ready) {
+      bytesOut += chunk.length;
+      // The decoder cuts several chunks from one buffer, and takes another one only when it is full.
+      if (borrow && lent !== undefined && lent !== chunk.buffer) freeBuffer(lent);
+      lent = chunk.buffer;
+      yield chunk;
+    }
+    ready = [];
+  };
   try {
     for await (const whole of source) {
-      for (let at = 0; at < whole.length && failure === undefined && !ended; at += inputChunk) {
-        const chunk = whole.subarray(at, at + inputChunk);
+      for (let at = 0; at < whole.length && failure === undefined && !ended;) {
+        const likely = bytesOut === 0 ? 0 : Math.floor((wantedOutput * bytesIn) / bytesOut);
+        const chunk = whole.subarray(at, at + Math.min(largestInput, Math.max(smallestInput, likely)));
+        at += chunk.length;
+        bytesIn += chunk.length;
         await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
-        yield* ready;
-        ready = [];
+        yield* deliver();
       }
+      // A decoder that failed may not have let go of it.
       if (failure !== undefined || ended) break;
+      freeChunk(whole);
     }
     if (failure === undefined) stream.end();
     await closed;
-    yield* ready;
+    yield* deliver();
   } finally {
     stream.destroy();
   }

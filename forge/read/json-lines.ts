@@ -15,6 +15,7 @@ import {
   type JsonLines,
   type TextKernels,
 } from "../kernels/index.ts";
+import { giveMemoryBack, takeMemory } from "../base/index.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openPart, rangeOf } from "./open.ts";
 import type { Collector, PartContext } from "./read.ts";
@@ -30,12 +31,18 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   const { source, part, read } = context;
   const [rangeStart, rangeEnd] = rangeOf(part);
   const reader = new LineReader(context, collect);
-  let pending: Uint8Array = new Uint8Array(0);
-  /** Position of `pending[0]` in the stream. */
+  /** What was not worked off yet. */
+  using pending = new PendingBytes();
+  /** Position of its first byte in the stream. */
   let base = rangeStart;
   /** Where a line began whose rest is being skipped: too long, or begun before the range. */
   let skippingFrom: number | null = rangeStart > 0 && part.piece === undefined ? -1 : null;
   let ended = false;
+
+  const drop = (bytes: number): void => {
+    base += bytes;
+    pending.drop(bytes);
+  };
 
   const finishSkipping = (end: number): void => {
     if (skippingFrom !== null && skippingFrom >= 0) {
@@ -46,16 +53,13 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
 
   /** Works off what is complete in `pending`. */
   const work = (final: boolean): void => {
-    if (base === 0 && byteOrderMark.every((byte, index) => pending[index] === byte)) {
+    if (base === 0 && byteOrderMark.every((byte, index) => pending.bytes[index] === byte)) {
       // Editors on Windows put it there; it belongs to no record.
-      base = byteOrderMark.length;
-      pending = pending.subarray(byteOrderMark.length);
+      drop(byteOrderMark.length);
     }
     if (skippingFrom !== null) {
-      const at = pending.indexOf(lineFeed);
-      const past = at < 0 ? pending.length : at + 1;
-      base += past;
-      pending = pending.subarray(past);
+      const at = pending.bytes.indexOf(lineFeed);
+      drop(at < 0 ? pending.length : at + 1);
       ended = skippingFrom < 0 && base > rangeEnd;
       if ((at < 0 && !final) || ended) return;
       finishSkipping(at < 0 ? base : base - 1);
@@ -64,62 +68,91 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
       ended = true;
       return;
     }
-    let usable = pending;
+    let usable = pending.bytes;
     let last = final;
-    if (base + pending.length > rangeEnd) {
-      const at = pending.indexOf(lineFeed, rangeEnd - base);
+    if (base + usable.length > rangeEnd) {
+      const at = usable.indexOf(lineFeed, rangeEnd - base);
       if (at >= 0) {
-        usable = pending.subarray(0, at + 1);
+        usable = usable.subarray(0, at + 1);
         last = true;
       }
     }
-    const consumed = reader.take(usable, base, last);
+    drop(reader.take(usable, base, last));
     if (last) ended = true;
-    base += consumed;
-    pending = pending.subarray(consumed);
     if (!ended && pending.length > read.maxRecordBytes) {
       skippingFrom = base;
-      collect.markSkipped(pending);
-      base += pending.length;
-      pending = new Uint8Array(0);
+      collect.markSkipped(pending.bytes);
+      drop(pending.length);
     }
   };
 
-  /** Works off what is complete once these bytes have come. Only the line that was unfinished is copied. */
-  const workThrough = (chunk: Uint8Array): void => {
-    const at = pending.length === 0 ? -1 : chunk.indexOf(lineFeed);
-    if (at >= 0) {
-      pending = concat(pending, [chunk.subarray(0, at + 1)]);
-      work(false);
-      if (ended) return;
-    }
-    pending = concat(pending, [chunk.subarray(at + 1)]);
-    work(false);
-  };
-
-  let parts: Uint8Array[] = [];
-  let waiting = 0;
+  /** Bytes that came since the last work: batches end at the same records, however the bytes come. */
+  let fresh = 0;
   try {
-    for await (const chunk of openPart(source, part)) {
-      parts.push(chunk);
-      waiting += chunk.length;
-      if (waiting < chunkBytes) continue;
-      workThrough(concat(new Uint8Array(0), parts));
-      parts = [];
-      waiting = 0;
-      if (collect.full) yield;
-      if (ended) return;
+    for await (const chunk of openPart(source, part, { borrow: true })) {
+      for (let at = 0; at < chunk.length;) {
+        const next = chunk.subarray(at, at + chunkBytes - fresh);
+        pending.append(next);
+        at += next.length;
+        fresh += next.length;
+        if (fresh < chunkBytes) break;
+        fresh = 0;
+        work(false);
+        if (collect.full) yield;
+        if (ended) return;
+      }
     }
-    pending = concat(pending, parts);
     work(true);
   } catch (error) {
     if (!(error instanceof DamagedStream)) throw error;
     // Whole records that came before the damage are good.
-    pending = concat(pending, parts);
     work(false);
-    collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending));
+    collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending.bytes));
   }
   if (collect.full) yield;
+}
+
+/** Bytes in one piece, to which others are added at the end while those at the beginning are done with. */
+class PendingBytes implements Disposable {
+  #memory = takeMemory(2 * chunkBytes);
+  #start = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** A view that holds until something is added. */
+  get bytes(): Uint8Array {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.#end + bytes.length > this.#memory.length) this.#makeRoom(bytes.length);
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  drop(count: number): void {
+    this.#start += count;
+  }
+
+  #makeRoom(bytes: number): void {
+    const old = this.#memory;
+    const rest = this.bytes;
+    const { length } = this;
+    // Half of it stays free, so that what is moved is less than what came.
+    const isEnough = 2 * (length + bytes) <= old.length;
+    if (!isEnough) this.#memory = takeMemory(2 * (length + bytes));
+    this.#memory.set(rest);
+    if (!isEnough) giveMemoryBack(old);
+    this.#start = 0;
+    this.#end = length;
+  }
+
+  [Symbol.dispose](): void {
+    giveMemoryBack(this.#memory);
+  }
 }
 
 const faults: Readonly<Record<JsonLineFault, { readonly reason: QuarantineReason; readonly message: string }>> = {
@@ -289,9 +322,4 @@ function column(lines: JsonLines, name: string): JsonColumn {
   const found = lines.columns.get(name);
   if (found === undefined) throw new Error(`The kernel returned no column "${name}"`);
   return found;
-}
-
-function concat(first: Uint8Array, rest: readonly Uint8Array[]): Uint8Array {
-  if (first.length === 0 && rest.length === 1) return rest[0] as Uint8Array;
-  return Buffer.concat([first, ...rest]);
 }

@@ -1,17 +1,19 @@
 /** Bytes of a source, decompressed, in chunks of about 1 MB; what came before damage is delivered before the error. */
 import { createGunzip } from "node:zlib";
+import { freeChunk } from "../base/index.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { DamagedStream, decompressWith } from "./decoder.ts";
+import { DamagedStream, decompressWith, type DecoderOptions } from "./decoder.ts";
 import { readMembers } from "./gzip-members.ts";
 import type { Compression, SplitPart } from "./types.ts";
-import { readFrames } from "./zstd-frames.ts";
+import { readFrames, type StreamOptions } from "./zstd-frames.ts";
 
 const outputChunk = 1 << 20;
 /** A decoder that meets damage keeps the chunk that it was filling; this is what may be lost of the good part. */
 const carefulChunk = 1 << 12;
 
 /**
- * Bytes of a source from `start` on (which must be where a gzip member or zstd frame begins), decompressed.
+ * Bytes of a source from `start` on (which must be where a gzip member or zstd frame begins), decompressed. To borrow
+ * chunks is for those who have no use of one when they ask for the next.
  *
  * @throws DamagedStream after the good part
  * @throws DataError when the source cannot be read
@@ -19,12 +21,18 @@ const carefulChunk = 1 << 12;
 export async function* openBytes(
   source: ByteSource,
   compression: Compression,
-  start = 0,
+  { start = 0, borrow = false }: { readonly start?: number } & DecoderOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (compression === "none") return yield* source.read(start);
+  if (compression === "none") {
+    for await (const chunk of source.read(start)) {
+      yield chunk;
+      if (borrow) freeChunk(chunk);
+    }
+    return;
+  }
   let delivered = 0;
   try {
-    for await (const chunk of decompress(source, compression, start, outputChunk)) {
+    for await (const chunk of decompress(source, compression, start, outputChunk, borrow)) {
       delivered += chunk.length;
       yield chunk;
     }
@@ -33,7 +41,7 @@ export async function* openBytes(
     // Read again with care, to get at what stands right before the damage.
     let position = 0;
     const again =
-      compression === "gzip" ? gunzipMembers(source, start) : decompress(source, compression, start, carefulChunk);
+      compression === "gzip" ? gunzipMembers(source, start) : decompress(source, compression, start, carefulChunk, false);
     for await (const chunk of again) {
       const known = Math.min(chunk.length, Math.max(0, delivered - position));
       position += chunk.length;
@@ -51,8 +59,9 @@ export async function* openBytes(
 export async function* openPart(
   source: ByteSource,
   { compression, start, piece }: SplitPart,
+  options: DecoderOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* openBytes(source, compression, start);
+  yield* openBytes(source, compression, { start, ...options });
   if (piece?.damage !== undefined) throw new DamagedStream(piece.damage.reason, piece.damage.message);
 }
 
@@ -68,9 +77,10 @@ function decompress(
   compression: "gzip" | "zstd",
   start: number,
   chunkSize: number,
+  borrow: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (compression === "zstd") return readFrames(source, start, chunkSize);
-  return gunzip(source, start, chunkSize);
+  if (compression === "zstd") return readFrames(source, start, { chunkSize, borrow });
+  return gunzip(source, start, { chunkSize, borrow });
 }
 
 /** Member by member up to damage: a decoder of the whole stream loses the end of a good member that garbage follows. */
@@ -85,10 +95,10 @@ async function* gunzipMembers(source: ByteSource, start: number): AsyncGenerator
 async function* gunzip(
   source: ByteSource,
   start: number,
-  chunkSize: number,
+  { chunkSize, ...options }: StreamOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = createGunzip({ chunkSize });
-  yield* decompressWith(source.read(start), stream);
+  yield* decompressWith(source.read(start), stream, options);
   const end = start + stream.bytesWritten;
   if (end >= source.size) return;
   // node:zlib takes whatever follows a zero for padding, whole members included.

@@ -25,6 +25,7 @@ export interface CutFileOptions {
 export interface PieceFile extends AsyncDisposable {
   /** As the plan will name it. */
   readonly name: string;
+  /** The chunk is empty soon after it resolves. */
   write(chunk: Uint8Array): Promise<void>;
   commit(): Promise<Pick<Piece, "bytes" | "sha256">>;
 }
@@ -47,7 +48,7 @@ export async function cutFile(
   const { source, pieceBytes, compression = "none", createPiece } = options;
   const pieces: Piece[] = [];
   let damage: Piece["damage"];
-  const lines = new Lines(openBytes(source, file.compression));
+  const lines = new Lines(openBytes(source, file.compression, { borrow: true }));
   let position = 0;
   do {
     await using piece = await createPiece(pieces.length);

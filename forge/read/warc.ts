@@ -42,7 +42,7 @@ async function* readStreamRecords(context: PartContext, collect: Collector): Asy
   };
   let position = start;
   try {
-    for await (const chunk of openBytes(source, part.compression, part.start)) {
+    for await (const chunk of openBytes(source, part.compression, { start: part.start })) {
       position += chunk.length;
       for (const event of parser.push(chunk)) if (!take(event)) return;
       // What may begin behind the end is not ours, and one record can be as long as many parts.

@@ -5,8 +5,9 @@
  * A file of several frames that tell the size of their content can be read from any of them on.
  */
 import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
+import { freeBuffer } from "../base/index.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { DamagedStream, decompressWith } from "./decoder.ts";
+import { DamagedStream, decompressWith, type DecoderOptions } from "./decoder.ts";
 import { Window } from "./window.ts";
 import type { Border, Inspection } from "./types.ts";
 
@@ -17,19 +18,25 @@ const skippableMagic = 0x184d_2a50;
 const smallFrame = 1 << 20;
 /** Decoded bytes, likewise. */
 const smallContent = 1 << 26;
+/** What a decoder allocates first where the frame does not tell; never a part of Buffer's pool. */
+const smallestOutput = 1 << 16;
 /** Some archives (Pushshift's) are made with `--long=31`; of such a window only what the frame fills is ever touched. */
 const params = { [constants.ZSTD_d_windowLogMax]: 31 };
+
+export interface StreamOptions extends DecoderOptions {
+  /** Bytes that a streaming decoder fills before it delivers; what is lost before damage. */
+  readonly chunkSize: number;
+}
 
 /**
  * Decodes all frames from `start` on, where one must begin.
  *
- * @param chunkSize bytes that a streaming decoder fills before it delivers; what is lost before damage
  * @throws DamagedStream after the good part
  */
 export async function* readFrames(
   source: ByteSource,
   start: number,
-  chunkSize: number,
+  { chunkSize, borrow = false }: StreamOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using input = new Window(source, start);
   for (let at = start; at < source.size; input.forget(at)) {
@@ -41,11 +48,12 @@ export async function* readFrames(
     const small = await decodeSmall(input, at);
     if (small !== undefined) {
       yield small.content;
+      if (borrow) freeBuffer(small.content.buffer);
       at = small.end;
       continue;
     }
     const stream = createZstdDecompress({ chunkSize, params });
-    yield* decompressWith(source.read(at), stream);
+    yield* decompressWith(source.read(at), stream, { borrow });
     at += stream.bytesWritten;
   }
 }
@@ -66,7 +74,10 @@ async function decodeSmall(input: Window, at: number): Promise<DecodedFrame | un
   if (end === undefined) return undefined;
   const bytes = (await input.from(at, end - at)).subarray(0, end - at);
   try {
-    return { content: zstdDecompressSync(bytes, { maxOutputLength: smallContent, params }), end };
+    const { contentBytes = 0 } = frame;
+    // With room for all of it the decoder need not put pieces together.
+    const chunkSize = contentBytes < smallContent ? Math.max(smallestOutput, contentBytes + 1) : smallestOutput;
+    return { content: zstdDecompressSync(bytes, { chunkSize, maxOutputLength: smallContent, params }), end };
   } catch {
     return undefined;
   }

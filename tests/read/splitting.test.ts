@@ -92,7 +92,7 @@ async function cutAndRead(root: string, config: CorpusConfig): Promise<CutAndRea
       const chunks: Uint8Array[] = [];
       return {
         name,
-        write: async (chunk: Uint8Array) => void chunks.push(chunk),
+        write: async (chunk: Uint8Array) => void chunks.push(Buffer.from(chunk)),
         commit: async () => {
           const bytes = Buffer.concat(chunks);
           await mkdir(dirname(join(root, name)), { recursive: true });
