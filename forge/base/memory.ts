@@ -21,9 +21,10 @@ const taken = new WeakSet<ArrayBufferLike>();
 /**
  * Memory for at least so many bytes, all of it the caller's; what stands in it is left from its last owner.
  *
- * It need not be given back: then it is garbage like any other.
+ * It need not be given back: then it is garbage like any other. Little memory always is.
  */
 export function takeMemory(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes < smallest) return new Uint8Array(bytes);
   let best: number | undefined;
   for (const [i, { byteLength }] of spares.entries()) {
     if (byteLength >= bytes && (best === undefined || byteLength < (spares[best] as ArrayBuffer).byteLength)) best = i;

@@ -6,6 +6,7 @@
  * Indentation stays: Markdown and code mean something by it. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
  */
 import type { RepairConfig } from "../../schemas/config/extract.ts";
+import { giveMemoryBack, takeMemory } from "../base/index.ts";
 import { cleanNote, type CleanedTexts, type TextColumn, type TextKernels } from "../kernels/index.ts";
 import { decodeMojibake } from "./mojibake.ts";
 
@@ -24,7 +25,7 @@ export interface RepairCounts {
 }
 
 export interface RepairedTexts {
-  /** The input itself when nothing was changed, else new buffers; the input is left alone. */
+  /** The input itself when nothing was changed, else memory that can be given back; the input is left alone. */
   readonly text: TextColumn;
   readonly counts: RepairCounts;
 }
@@ -53,7 +54,8 @@ export function repairTexts(column: TextColumn, config: RepairConfig, kernels: R
   }
   counts.mojibake = decoded.size;
   // The next call of the kernel takes back what it lent.
-  if (decoded.size > 0) cleaned = { ...cleaned, values: cleaned.values.slice() };
+  const own = decoded.size > 0 ? copyOf(cleaned) : undefined;
+  if (own !== undefined) cleaned = { ...cleaned, values: own };
   for (const [row, bytes] of decoded) others.set(row, settle(bytes, config, kernels, counts));
   const text = withOthers(column, cleaned, others);
   counts.bytesOut = bytesOf(text);
@@ -61,6 +63,7 @@ export function repairTexts(column: TextColumn, config: RepairConfig, kernels: R
     if (others.has(row)) counts.changed += Buffer.compare(textAt(column, row), textAt(text, row)) === 0 ? 0 : 1;
     else if (((cleaned.notes[row] as number) & cleanNote.changed) !== 0) counts.changed++;
   }
+  if (own !== undefined) giveMemoryBack(own);
   return { text, counts };
 }
 
@@ -126,14 +129,15 @@ function cleanOne(bytes: Uint8Array, config: RepairConfig, kernels: RepairKernel
 function withOthers(input: TextColumn, cleaned: TextColumn, others: ReadonlyMap<number, Uint8Array>): TextColumn {
   const { values, offsets, length } = cleaned;
   if (others.size === 0) {
-    return values === input.values ? input : { values: values.slice(0, offsets[length]), offsets, length };
+    return values === input.values ? input : { values: copyOf(cleaned), offsets, length };
   }
   const to = new Int32Array(length + 1);
   for (let row = 0; row < length; row++) {
     const bytes = others.get(row)?.length ?? (offsets[row + 1] as number) - (offsets[row] as number);
     to[row + 1] = (to[row] as number) + bytes;
   }
-  const output = new Uint8Array(to[length] as number);
+  const bytes = to[length] as number;
+  const output = takeMemory(bytes).subarray(0, bytes);
   let next = 0;
   for (const [row, other] of [...others].sort(([a], [b]) => a - b)) {
     output.set(values.subarray(offsets[next], offsets[row]), to[next]);
@@ -142,6 +146,14 @@ function withOthers(input: TextColumn, cleaned: TextColumn, others: ReadonlyMap<
   }
   output.set(values.subarray(offsets[next], offsets[length]), to[next]);
   return { values: output, offsets: to, length };
+}
+
+/** The bytes up to the last text's end. */
+function copyOf({ values, offsets, length }: TextColumn): Uint8Array {
+  const bytes = offsets[length] as number;
+  const copy = takeMemory(bytes).subarray(0, bytes);
+  copy.set(values.subarray(0, bytes));
+  return copy;
 }
 
 function textAt({ values, offsets }: TextColumn, row: number): Uint8Array {

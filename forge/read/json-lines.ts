@@ -15,9 +15,9 @@ import {
   type JsonLines,
   type TextKernels,
 } from "../kernels/index.ts";
-import { giveMemoryBack, takeMemory } from "../base/index.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openPart, rangeOf } from "./open.ts";
+import { PendingBytes } from "./pending-bytes.ts";
 import type { Collector, PartContext } from "./read.ts";
 import { mappedColumns, sampleOf } from "./records.ts";
 
@@ -32,7 +32,7 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   const [rangeStart, rangeEnd] = rangeOf(part);
   const reader = new LineReader(context, collect);
   /** What was not worked off yet. */
-  using pending = new PendingBytes();
+  using pending = new PendingBytes(3 * chunkBytes);
   /** Position of its first byte in the stream. */
   let base = rangeStart;
   /** Where a line began whose rest is being skipped: too long, or begun before the range. */
@@ -110,49 +110,6 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     collect.quarantine(reader.damaged(error, skippingFrom ?? base, pending.bytes));
   }
   if (collect.full) yield;
-}
-
-/** Bytes in one piece, to which others are added at the end while those at the beginning are done with. */
-class PendingBytes implements Disposable {
-  #memory = takeMemory(2 * chunkBytes);
-  #start = 0;
-  #end = 0;
-
-  get length(): number {
-    return this.#end - this.#start;
-  }
-
-  /** A view that holds until something is added. */
-  get bytes(): Uint8Array {
-    return this.#memory.subarray(this.#start, this.#end);
-  }
-
-  append(bytes: Uint8Array): void {
-    if (this.#end + bytes.length > this.#memory.length) this.#makeRoom(bytes.length);
-    this.#memory.set(bytes, this.#end);
-    this.#end += bytes.length;
-  }
-
-  drop(count: number): void {
-    this.#start += count;
-  }
-
-  #makeRoom(bytes: number): void {
-    const old = this.#memory;
-    const rest = this.bytes;
-    const { length } = this;
-    // Half of it stays free, so that what is moved is less than what came.
-    const isEnough = 2 * (length + bytes) <= old.length;
-    if (!isEnough) this.#memory = takeMemory(2 * (length + bytes));
-    this.#memory.set(rest);
-    if (!isEnough) giveMemoryBack(old);
-    this.#start = 0;
-    this.#end = length;
-  }
-
-  [Symbol.dispose](): void {
-    giveMemoryBack(this.#memory);
-  }
 }
 
 const faults: Readonly<Record<JsonLineFault, { readonly reason: QuarantineReason; readonly message: string }>> = {

@@ -41,7 +41,9 @@ export async function* openBytes(
     // Read again with care, to get at what stands right before the damage.
     let position = 0;
     const again =
-      compression === "gzip" ? gunzipMembers(source, start) : decompress(source, compression, start, carefulChunk, false);
+      compression === "gzip"
+        ? gunzipMembers(source, start)
+        : decompress(source, compression, start, carefulChunk, false);
     for await (const chunk of again) {
       const known = Math.min(chunk.length, Math.max(0, delivered - position));
       position += chunk.length;

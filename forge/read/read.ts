@@ -6,7 +6,7 @@
 import type { FieldMapping, FormatName, ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
 import { DocumentBatchBuilder, type MediaType, type NewDocument } from "../../schemas/record/document.ts";
 import type { Quarantine } from "../../schemas/record/reject.ts";
-import { DataError } from "../base/index.ts";
+import { DataError, giveMemoryBack, takeMemory } from "../base/index.ts";
 import { loadKernels, type TextKernels } from "../kernels/index.ts";
 import { readArrow } from "./arrow.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
@@ -60,7 +60,8 @@ const readers: Readonly<Record<FormatName, Reader>> = {
 /**
  * Documents of a split in the order of its files and records, in batches of about `read.batchBytes` of text.
  *
- * Every record becomes a row of a batch or one entry of the quarantine. Batches are the caller's.
+ * Every record becomes a row of a batch or one entry of the quarantine. Batches are the caller's, who may give the
+ * memory of their texts back (`giveMemoryBack`) when nobody needs them any more.
  */
 export async function* readSplit(
   split: InputSplit,
@@ -107,7 +108,7 @@ function unreadable(part: SplitPart, error: DataError): Quarantine {
 
 /** Gathers documents and bad input until there is enough for a batch. */
 export class Collector {
-  readonly builder: DocumentBatchBuilder = new DocumentBatchBuilder();
+  readonly builder: DocumentBatchBuilder = new DocumentBatchBuilder({ take: takeMemory, giveBack: giveMemoryBack });
   /** Beginning of the line that is being skipped. */
   skipped: Uint8Array = new Uint8Array(0);
   readonly #batchBytes: number;

@@ -62,13 +62,31 @@ export function documentArrowSchema(signals: readonly string[] = []): Schema {
   ]);
 }
 
+/** Where a column in the making gets its bytes from. */
+export interface ColumnMemory {
+  /** At least so many bytes; what stands in them does not matter. */
+  take(bytes: number): Uint8Array<ArrayBuffer>;
+  /** What a column outgrew. */
+  giveBack(memory: Uint8Array): void;
+}
+
+const freshMemory: ColumnMemory = { take: (bytes) => new Uint8Array(bytes), giveBack: () => undefined };
+
 /** A text column in the making: bytes appended one behind the other, null where nothing was given. */
 export class Utf8ColumnBuilder {
-  #values = new Uint8Array(1 << 16);
+  readonly #memory: ColumnMemory;
+  /** Taken with the first bytes: of an empty builder there is nothing to give back. */
+  #values = new Uint8Array(0);
+  /** Bytes of the last batch and some room: the next one is about as long, so it need not grow step by step. */
+  #expected = 1 << 16;
   #offsets = new Int32Array(1025);
   #valid = new Uint8Array(1024);
   #length = 0;
   #nullCount = 0;
+
+  constructor(memory: ColumnMemory = freshMemory) {
+    this.#memory = memory;
+  }
 
   /** Texts so far. */
   get length(): number {
@@ -108,16 +126,20 @@ export class Utf8ColumnBuilder {
     const { bytes } = this;
     // Fresh memory costs more than a copy within old memory: a full buffer is given away, one mostly empty is kept.
     const isFull = bytes > this.#values.length / 2;
+    const values = isFull ? this.#values : this.#memory.take(bytes);
+    if (!isFull) values.set(this.#values.subarray(0, bytes));
     const data = utf8Data(
       {
-        values: isFull ? this.#values.subarray(0, bytes) : this.#values.slice(0, bytes),
+        values: values.subarray(0, bytes),
         offsets: this.#offsets.slice(0, length + 1),
         length,
       },
       this.#nullCount === 0 ? undefined : this.#valid.subarray(0, length),
     );
-    // The next batch is about as long: no growing step by step.
-    if (isFull) this.#values = new Uint8Array(Math.max(1 << 16, Math.ceil(bytes * 1.125)));
+    if (isFull) {
+      this.#values = new Uint8Array(0);
+      this.#expected = Math.max(1 << 16, Math.ceil(bytes * 1.125));
+    }
     this.#length = 0;
     this.#nullCount = 0;
     return data;
@@ -128,8 +150,9 @@ export class Utf8ColumnBuilder {
     const wanted = at + bytes;
     if (wanted > maxColumnBytes) throw new RangeError(`A text column would hold ${wanted} bytes`);
     if (wanted > this.#values.length) {
-      const grown = new Uint8Array(Math.max(wanted, this.#values.length * 2));
+      const grown = this.#memory.take(Math.max(wanted, this.#values.length * 2, this.#expected));
       grown.set(this.#values.subarray(0, at));
+      this.#memory.giveBack(this.#values);
       this.#values = grown;
     }
     if (this.#length === this.#valid.length) {
@@ -162,15 +185,20 @@ export interface NewDocument {
 
 /** Collects documents and hands them out as record batches without signals. */
 export class DocumentBatchBuilder {
-  readonly #columns: Readonly<Record<DocumentTextColumn, Utf8ColumnBuilder>> = {
-    id: new Utf8ColumnBuilder(),
-    text: new Utf8ColumnBuilder(),
-    url: new Utf8ColumnBuilder(),
-    source: new Utf8ColumnBuilder(),
-    date: new Utf8ColumnBuilder(),
-    language: new Utf8ColumnBuilder(),
-    meta: new Utf8ColumnBuilder(),
-  };
+  readonly #columns: Readonly<Record<DocumentTextColumn, Utf8ColumnBuilder>>;
+
+  /** @param textMemory of the texts alone. @default fresh memory for each batch */
+  constructor(textMemory?: ColumnMemory) {
+    this.#columns = {
+      id: new Utf8ColumnBuilder(),
+      text: new Utf8ColumnBuilder(textMemory),
+      url: new Utf8ColumnBuilder(),
+      source: new Utf8ColumnBuilder(),
+      date: new Utf8ColumnBuilder(),
+      language: new Utf8ColumnBuilder(),
+      meta: new Utf8ColumnBuilder(),
+    };
+  }
 
   /** Documents so far. */
   get length(): number {

@@ -127,7 +127,7 @@ describe("reading JSON Lines", () => {
     expect(quarantined.map(({ row, reason }) => [row, reason])).toEqual([[1, "field-not-text"]]);
   });
 
-  it("gives the same documents and bad input however the bytes come in", async () => {
+  it("gives the same batches and bad input however the bytes come in", async () => {
     const line = (i: number): string | Uint8Array => {
       if (i % 97 === 0) return "{broken";
       if (i % 89 === 0) return JSON.stringify({ text: "long ".repeat(60_000) });
@@ -139,9 +139,10 @@ describe("reading JSON Lines", () => {
     const config = configOf([{ name: "s", path: "a.jsonl" }], {
       maxRecordBytes: 2 ** 18,
       onInvalidUtf8: "replace",
+      batchBytes: 2 ** 20,
       splitBytes: 2 ** 22,
     });
-    const readIn = async (chunkBytes: number): Promise<unknown> => {
+    const readIn = async (chunkBytes: number): Promise<{ batches: number[]; found: string[] }> => {
       const source = {
         uri: "a.jsonl",
         size: content.length,
@@ -151,17 +152,22 @@ describe("reading JSON Lines", () => {
       };
       const file = { source: "s", uri: "a.jsonl", format: "jsonl", compression: "none", fingerprint: "" } as const;
       const found: unknown[] = [];
+      const batches: number[] = [];
       for (const split of splitSources([{ ...file, bytes: content.length }], config.read.splitBytes)) {
         const options = { root: "/", source: config.sources[0] as (typeof config.sources)[number], read: config.read };
         for await (const item of readSplit(split, { ...options, openSource: async () => source })) {
           if ("quarantine" in item) found.push(item.quarantine);
-          else found.push(...[...item.batch].map((row) => row.toJSON() as unknown));
+          else {
+            batches.push(item.batch.numRows);
+            found.push(...[...item.batch].map((row) => row.toJSON() as unknown));
+          }
         }
       }
-      return found.map((one) => JSON.stringify(one)).sort();
+      return { batches, found: found.map((one) => JSON.stringify(one)).sort() };
     };
     const whole = await readIn(content.length);
-    expect(whole).toHaveLength(1000);
+    expect(whole.found).toHaveLength(1000);
+    expect(whole.batches.length).toBeGreaterThan(2);
     for (const chunkBytes of [70_000, 2 ** 19, 2 ** 20, 2 ** 20 + 1, 3_000_001]) {
       expect(await readIn(chunkBytes)).toEqual(whole);
     }

@@ -4,7 +4,7 @@ import type { ReadConfig, SourceConfig } from "../../../schemas/config/corpus.ts
 import type { ExtractConfig, RedactConfig, RepairConfig } from "../../../schemas/config/extract.ts";
 import type { RemoteConfig } from "../../../schemas/config/remote.ts";
 import type { Quarantine } from "../../../schemas/record/reject.ts";
-import { assert, utf8Column, type Laps, type Utf8Column } from "../../base/index.ts";
+import { assert, giveMemoryBack, utf8Column, type Laps, type Utf8Column } from "../../base/index.ts";
 import { createExtractor, redactTexts, repairTexts, type Extractor } from "../../extract/index.ts";
 import type { KnownFacts } from "../../filter/index.ts";
 import { loadKernels, type TextKernels } from "../../kernels/index.ts";
@@ -79,7 +79,9 @@ export async function* readDocuments(
       documents = extractPages(item.batch, extractor, refused);
       lap("extract");
     }
-    const prepared = prepareTexts(utf8Column(documents.batch, "text", "batch"), input, kernels, lap);
+    const original = utf8Column(documents.batch, "text", "batch");
+    const prepared = prepareTexts(original, input, kernels, lap);
+    if (prepared.text.values.buffer !== original.values.buffer) giveMemoryBack(original.values);
     yield {
       batch: replaceTexts(documents.batch, prepared.text),
       turnedAway: documents.turnedAway,
@@ -108,6 +110,7 @@ export function prepareTexts(
   const repaired = repairTexts(original, repair, kernels);
   lap("repair");
   const redacted = redactTexts(repaired.text, redact, kernels);
+  if (redacted.text !== repaired.text && repaired.text !== original) giveMemoryBack(repaired.text.values);
   lap("redact");
   const { found, ...sizes } = redacted.counts;
   const balance = repaired.counts.bytesOut - sizes.bytesOut + sizes.bytesIn;
