@@ -5,8 +5,8 @@
  */
 import type { ExtractConfig } from "../../schemas/config/extract.ts";
 import type { TextColumn } from "../kernels/types.ts";
-import { extractHtml, type ExtractedText } from "./html.ts";
-import { loadReadability, type ExtractByReadability, type ReadabilityFault } from "./html-readability.ts";
+import type { ExtractedText } from "./html.ts";
+import type { ExtractByReadability, ReadabilityFault } from "./html-readability.ts";
 
 /** Why a page gives no text, and what was measured: bytes of the page, its elements or its depth. */
 export interface ExtractRejection {
@@ -35,16 +35,20 @@ export interface ExtractedTexts {
 /** Extracts a column of pages, valid UTF-8. The same page gives the same text in any batch. */
 export type Extractor = (pages: TextColumn) => ExtractedTexts;
 
-/** Makes the extractor that the config asks for. */
+/** Makes the extractor that the config asks for. What reads HTML is loaded here: most corpora have no pages. */
 export async function createExtractor(config: ExtractConfig): Promise<Extractor> {
-  const readability = config.html === "readability" ? await loadReadability() : undefined;
-  return (pages) => extractPages(pages, config, readability);
+  const { extractHtml } = await import("./html.ts");
+  if (config.html !== "readability") return (pages) => extractPages(pages, config, extractHtml);
+  const { loadReadability } = await import("./html-readability.ts");
+  const readability = await loadReadability();
+  return (pages) => extractPages(pages, config, extractHtml, readability);
 }
 
 function extractPages(
   pages: TextColumn,
   config: ExtractConfig,
-  readability: ExtractByReadability | undefined,
+  extractHtml: (html: string, config: ExtractConfig) => ExtractedText,
+  readability?: ExtractByReadability,
 ): ExtractedTexts {
   const { values, offsets, length } = pages;
   const counts: ExtractCounts = { pages: length, bytesIn: 0, bytesOut: 0, cut: 0 };
@@ -56,7 +60,9 @@ function extractPages(
     counts.bytesIn += page.length;
     const read = config.html === "density" ? page.subarray(0, characterEnd(page, config.maxBytes)) : page;
     const html = Buffer.from(read.buffer, read.byteOffset, read.byteLength).toString("utf8");
-    const extracted = readability?.(html, config.readability) ?? readPage(html, config);
+    const extracted =
+      readability?.(html, config.readability) ??
+      (config.html === "none" ? { text: html, title: null, language: null, cut: false } : extractHtml(html, config));
     let rejection: ExtractRejection | null = null;
     if ("reason" in extracted) rejection = extracted;
     else if (extracted.text.trim() === "") rejection = { reason: "no-main-text", value: page.length };
@@ -68,11 +74,6 @@ function extractPages(
     if (read.length < page.length || (!("reason" in extracted) && extracted.cut)) counts.cut++;
   }
   return { text: columnOf(texts), titles, rejections, counts };
-}
-
-function readPage(html: string, config: ExtractConfig): ExtractedText {
-  if (config.html === "none") return { text: html, title: null, language: null, cut: false };
-  return extractHtml(html, config);
 }
 
 /** The last character border at or before a byte. */

@@ -10,6 +10,5 @@ export {
   type Extractor,
   type ExtractRejection,
 } from "./extractor.ts";
-export { extractHtml, type ExtractedText } from "./html.ts";
 export { redactTexts, type RedactCounts, type RedactedKind, type RedactedTexts } from "./redact.ts";
 export { repairTexts, type RepairCounts, type RepairedTexts } from "./repair.ts";

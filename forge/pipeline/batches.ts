@@ -8,7 +8,7 @@ import {
   Struct,
   type Data,
   type Schema,
-} from "apache-arrow";
+} from "../../schemas/arrow.ts";
 import { float32Data, utf8Data } from "../../schemas/record/document.ts";
 import {
   batchPassed,

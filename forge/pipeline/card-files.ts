@@ -4,7 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { corpusManifestSchema, type CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
 import type { ManifestFile } from "../../schemas/run/manifest.ts";
 import { DataError, formatJson, isSystemError, lockFolder, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
-import { renderCard, type CardFile, type CardLayout, type RejectExample } from "../card/index.ts";
+import type { CardFile, CardLayout, RejectExample } from "../card/index.ts";
 import { openParquet } from "../shard/index.ts";
 
 /** Examples shown for each reason: the first ones in the order of the files. */
@@ -22,6 +22,7 @@ export async function sealWithCard(folder: string, draft: CorpusManifest): Promi
 }
 
 async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise<readonly ManifestFile[]> {
+  const { renderCard } = await import("../card/index.ts");
   const written: ManifestFile[] = [];
   for (const { path, content } of renderCard(manifest, await collectExamples(folder, manifest))) {
     written.push({ path, ...(await writeFileAtomic(join(folder, path), content)) });
@@ -71,6 +72,7 @@ export async function readCorpusManifest(folder: string): Promise<CorpusManifest
 /** The card of a finished corpus as it would be written: paths relative to the folder, and contents. Writes nothing. */
 export async function previewCard(folder: string, layout?: CardLayout): Promise<readonly CardFile[]> {
   const manifest = await readCorpusManifest(folder);
+  const { renderCard } = await import("../card/index.ts");
   return renderCard(manifest, await collectExamples(folder, manifest), layout);
 }
 

@@ -1,9 +1,7 @@
 /** A look into formats that carry a schema and an index of their parts, before they are read. */
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
 import { DataError } from "../base/index.ts";
-import { inspectArrow } from "./arrow.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { inspectParquet } from "./parquet.ts";
 import type { InputFile, Inspection } from "./types.ts";
 import { inspectZstd } from "./zstd-frames.ts";
 
@@ -23,8 +21,14 @@ export async function inspectFile(
   const isFar = file.remote !== undefined;
   if (bytes === 0 || file.remote?.ranges === false) return {};
   try {
-    if (format === "parquet") return await inspectParquet(await open(), fields);
-    if (format === "arrow") return await inspectArrow(await open(), compression, fields);
+    if (format === "parquet") {
+      const { inspectParquet } = await import("./parquet.ts");
+      return await inspectParquet(await open(), fields);
+    }
+    if (format === "arrow") {
+      const { inspectArrow } = await import("./arrow.ts");
+      return await inspectArrow(await open(), compression, fields);
+    }
     const isCutBetweenFrames = compression === "zstd" && ["jsonl", "warc", "wet"].includes(format);
     if (isCutBetweenFrames && bytes > splitBytes && !isFar) return await inspectZstd(await open());
     return {};

@@ -8,7 +8,6 @@ import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts
 import { compressionOf } from "./formats.ts";
 import { DamagedStream } from "./decoder.ts";
 import { openBytes } from "./open.ts";
-import { readParquetObjects } from "./parquet.ts";
 import { fileName } from "./remote/uri.ts";
 import type { RemoteFile } from "./types.ts";
 
@@ -32,7 +31,10 @@ export async function* readObjects(
   { root, remote, openSource = localSources(root) }: ReadObjectsOptions,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const source = await openSource({ uri, ...(remote && { remote }) });
-  if (/\.parquet$/i.test(fileName(uri))) return yield* readParquetObjects(source);
+  if (/\.parquet$/i.test(fileName(uri))) {
+    const { readParquetObjects } = await import("./parquet.ts");
+    return yield* readParquetObjects(source);
+  }
   let row = 0;
   for await (const line of lines(source)) {
     // Trimming also takes the byte order mark that editors on Windows put at the beginning.

@@ -8,14 +8,9 @@ import { DocumentBatchBuilder, type MediaType, type NewDocument } from "../../sc
 import type { Quarantine } from "../../schemas/record/reject.ts";
 import { DataError, giveMemoryBack, takeMemory } from "../base/index.ts";
 import { loadKernels, type TextKernels } from "../kernels/index.ts";
-import { readArrow } from "./arrow.ts";
 import { localSources, type ByteSource, type OpenSource } from "./byte-source.ts";
 import { documentId, type RecordPlace } from "./identity.ts";
-import { readJsonLines } from "./json-lines.ts";
-import { readParquet } from "./parquet.ts";
 import type { InputSplit, ReadItem, ReadRejection, SplitPart } from "./types.ts";
-import { readWarc } from "./warc.ts";
-import { readWholeFile } from "./whole-file.ts";
 
 export interface ReadSplitOptions {
   /** Absolute path of the folder that sources are relative to. */
@@ -44,10 +39,14 @@ export interface PartContext {
 /** Reads a part into the collector; stops now and then so that batches can be handed out. */
 type Reader = (context: PartContext, collect: Collector) => AsyncGenerator<void, void, undefined>;
 
-const readers: Readonly<Record<FormatName, Reader>> = {
-  jsonl: readJsonLines,
-  parquet: readParquet,
-  arrow: readArrow,
+const readWarc = async (): Promise<Reader> => (await import("./warc.ts")).readWarc;
+const readWholeFile = async (): Promise<Reader> => (await import("./whole-file.ts")).readWholeFile;
+
+/** By format; loaded when the first file of the format is read. */
+const readers: Readonly<Record<FormatName, () => Promise<Reader>>> = {
+  jsonl: async () => (await import("./json-lines.ts")).readJsonLines,
+  parquet: async () => (await import("./parquet.ts")).readParquet,
+  arrow: async () => (await import("./arrow.ts")).readArrow,
   warc: readWarc,
   wet: readWarc,
   html: readWholeFile,
@@ -76,7 +75,8 @@ export async function* readSplit(
       const local = part.piece?.path ?? part.copy;
       const source = await (local === undefined ? openSource(part) : localSources(folder)({ uri: local }));
       const context = { source, part, read, fields: config.fields, language: config.language, kernels };
-      for await (const _ of readers[part.format](context, collect)) {
+      const readPart = await readers[part.format]();
+      for await (const _ of readPart(context, collect)) {
         if (collect.full) yield* collect.drain();
         signal?.throwIfAborted();
       }

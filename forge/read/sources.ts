@@ -1,9 +1,6 @@
 /** Files wherever they are: below the root, on web servers, in buckets, on the Hugging Face hub. */
 import { remoteConfigSchema, type RemoteConfig } from "../../schemas/config/remote.ts";
 import { localSources, type OpenSource } from "./byte-source.ts";
-import { openHuggingFace } from "./remote/hugging-face.ts";
-import { openHttp } from "./remote/http.ts";
-import { openS3 } from "./remote/s3.ts";
 import { schemeOf } from "./remote/uri.ts";
 import type { RemoteFile } from "./types.ts";
 
@@ -26,12 +23,18 @@ export function openSources(options: SourcesOptions): OpenSource {
       case undefined:
         return await local(file);
       case "http":
-      case "https":
+      case "https": {
+        const { openHttp } = await import("./remote/http.ts");
         return openHttp({ uri, url: secrets[uri] ?? uri }, described(file.remote, uri), settings, end);
-      case "hf":
+      }
+      case "hf": {
+        const { openHuggingFace } = await import("./remote/hugging-face.ts");
         return await openHuggingFace(uri, described(file.remote, uri), settings, end);
-      case "s3":
+      }
+      case "s3": {
+        const { openS3 } = await import("./remote/s3.ts");
         return await openS3(uri, described(file.remote, uri), settings, end);
+      }
     }
   };
 }

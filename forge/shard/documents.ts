@@ -25,7 +25,7 @@ export async function writeDocuments(
  * @throws DataError `column-type-unsupported` for nested and other types that documents do not have
  */
 export async function parquetColumns(schema: Schema): Promise<readonly ParquetColumn[]> {
-  const { DataType: types, Precision } = await import("apache-arrow");
+  const { DataType: types, Precision } = await import("../../schemas/arrow.ts");
   const storage = (name: string, type: DataType): ParquetType => {
     if (types.isUtf8(type) || types.isLargeUtf8(type)) return "string";
     if (types.isBool(type)) return "boolean";

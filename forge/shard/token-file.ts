@@ -36,7 +36,7 @@ export async function writeTokenFile(
   const { values, offsets } = shard;
   assert(values.length <= maxTokensPerShard, `${values.length} tokens in a shard`);
   assert(offsets[0] === 0 && offsets.at(-1) === values.length, "offsets span the values");
-  const arrow = await import("apache-arrow");
+  const arrow = await import("../../schemas/arrow.ts");
   const item = arrow.Field.new({
     name: "item",
     type: values instanceof Uint16Array ? new arrow.Uint16() : new arrow.Uint32(),
@@ -92,7 +92,7 @@ export async function readTokenFile(path: string): Promise<OpenTokenShard> {
   const magic = "ARROW1";
   if (bytes.toString("latin1", 0, 6) !== magic) throw invalid(path, "it is not an Arrow file");
   if (bytes.toString("latin1", bytes.length - 6) !== magic) throw invalid(path, "it is truncated");
-  const { tableFromIPC, DataType } = await import("apache-arrow");
+  const { tableFromIPC, DataType } = await import("../../schemas/arrow.ts");
   let table: ReturnType<typeof tableFromIPC>;
   try {
     table = tableFromIPC(bytes);

@@ -4,8 +4,8 @@
  * Text stays UTF-8 bytes (`values` and `offsets`); batches are built from bytes and never hold a JavaScript string for
  * each document. Arrow's Utf8 offsets are 32 bits and overflow silently, so a builder ends a batch long before that.
  */
-import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { z } from "zod";
+import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "../arrow.ts";
 
 /** A document as a row, for readers of single rows; the pipe itself carries columns. */
 export const documentSchema = z.strictObject({

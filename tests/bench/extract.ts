@@ -4,7 +4,8 @@
  * Extraction's peer is Mozilla's Readability over linkedom, which answers the same question with another text: the check
  * is that both find most of each page's label.
  */
-import { extractHtml, redactTexts, repairTexts } from "../../forge/extract/index.ts";
+import { extractHtml } from "../../forge/extract/html.ts";
+import { redactTexts, repairTexts } from "../../forge/extract/index.ts";
 import { loadReadability } from "../../forge/extract/html-readability.ts";
 import { loadKernels } from "../../forge/kernels/index.ts";
 import type { TextColumn } from "../../forge/kernels/types.ts";

@@ -1,6 +1,6 @@
 /** Holds the quality of extraction on labelled pages; `vitest -u` writes the table of docs/benchmarks anew. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { extractHtml } from "../../forge/extract/index.ts";
+import { extractHtml } from "../../forge/extract/html.ts";
 import { loadReadability } from "../../forge/extract/html-readability.ts";
 import { extractConfigSchema } from "../../schemas/config/extract.ts";
 import { labelledPages, mean, scoreText, type LabelledPage, type Score } from "./labelled.ts";

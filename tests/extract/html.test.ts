@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createExtractor, extractHtml } from "../../forge/extract/index.ts";
+import { extractHtml } from "../../forge/extract/html.ts";
+import { createExtractor } from "../../forge/extract/index.ts";
 import { readHtmlBlocks } from "../../forge/extract/html-blocks.ts";
 import { extractConfigSchema } from "../../schemas/config/extract.ts";
 

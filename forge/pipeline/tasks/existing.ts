@@ -3,8 +3,8 @@
  * index that lets this one serve as such later.
  */
 import { join, resolve } from "node:path";
-import { makeData, RecordBatch, Schema, Field, Struct, Utf8 } from "apache-arrow";
 import { z } from "zod";
+import { makeData, RecordBatch, Schema, Field, Struct, Utf8 } from "../../../schemas/arrow.ts";
 import type { DedupConfig } from "../../../schemas/config/dedup.ts";
 import { Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import type { ManifestFile } from "../../../schemas/run/manifest.ts";

@@ -5,7 +5,7 @@
  * the same documents again without their source.
  */
 import { join } from "node:path";
-import { makeData, RecordBatch, Struct } from "apache-arrow";
+import { makeData, RecordBatch, Struct } from "../../../schemas/arrow.ts";
 import { documentArrowSchema, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import {
   assert,

@@ -8,8 +8,8 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "apache-arrow";
 import { z } from "zod";
+import { Field, Float32, makeData, RecordBatch, Schema, Struct, Utf8, type Data } from "../../../schemas/arrow.ts";
 import {
   documentTextColumns,
   float32Data,

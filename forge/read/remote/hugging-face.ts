@@ -12,8 +12,6 @@ import type { RemoteConfig } from "../../../schemas/config/remote.ts";
 import { DataError, retrying, UsageError } from "../../base/index.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { RemoteFile } from "../types.ts";
-import { bodyChunks, getHttp, statusError } from "./http-client.ts";
-import { openHttp } from "./http.ts";
 import type { FoundFile } from "./list.ts";
 import { isGlob, literalFolder } from "./uri.ts";
 
@@ -57,6 +55,7 @@ export async function openHuggingFace(
   const place = path.split("/").map(encodeURIComponent).join("/");
   const url = `${endpointOf(process.env)}/datasets/${name}/resolve/${remote.revision ?? "main"}/${place}`;
   const file = { uri, url, headers: await authorization(process.env), hint: accessHint, keepRedirect: true };
+  const { openHttp } = await import("./http.ts");
   return openHttp(file, remote, settings, likelyEnd);
 }
 
@@ -160,6 +159,7 @@ async function hubFetch(
   { attempts, retryDelayMs, timeoutMs }: RemoteConfig,
   signal: AbortSignal | undefined,
 ): Promise<typeof fetch> {
+  const { bodyChunks, getHttp, statusError } = await import("./http-client.ts");
   const headers = { ...(await authorization(process.env)), accept: "application/json" };
   const options = { headers, timeoutMs, uri, signal };
   return async (address) => {

@@ -2,9 +2,6 @@
 import { remoteConfigSchema, type RemoteConfig } from "../../../schemas/config/remote.ts";
 import { DataError, mapConcurrent } from "../../base/index.ts";
 import type { InputFile, RemoteFile } from "../types.ts";
-import { describeHttp } from "./http.ts";
-import { listHuggingFace } from "./hugging-face.ts";
-import { listS3 } from "./s3.ts";
 import { publicUri, schemeOf } from "./uri.ts";
 
 /** A file elsewhere. */
@@ -58,12 +55,17 @@ async function expand(
   signal: AbortSignal | undefined,
 ): Promise<readonly FoundFile[]> {
   switch (schemeOf(pattern)) {
-    case "hf":
+    case "hf": {
+      const { listHuggingFace } = await import("./hugging-face.ts");
       return await listHuggingFace(pattern, settings, signal);
-    case "s3":
+    }
+    case "s3": {
+      const { listS3 } = await import("./s3.ts");
       return await listS3(pattern, settings, signal);
+    }
     case "http":
     case "https": {
+      const { describeHttp } = await import("./http.ts");
       const uri = publicUri(pattern);
       const url = new URL(pattern).href;
       const { fingerprint, remote, encoding } = await describeHttp({ uri, url }, settings, signal);
