@@ -15,7 +15,7 @@ import {
   type DedupTaskResult,
 } from "./types.ts";
 import { removeCopies } from "./walk.ts";
-import { inputPath, outputPath } from "./work.ts";
+import { inputPath, inputPaths, outputPath } from "./work.ts";
 
 export const fateKind = "dedup-fates-1";
 export const decisionKind = "dedup-decisions-3";
@@ -32,10 +32,9 @@ export async function choose(task: DedupTask, context: DedupContext): Promise<De
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const clusterSize = (await documents.u32("copies")).map((copies) => copies + 1);
   const total = clusterSize.length;
-  const survivors = partitions.map((_, i) => inputPath(task, 1 + i, context));
-  const rest = task.inputs
-    .slice(1 + partitions.length)
-    .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
+  const paths = inputPaths(task, context);
+  const survivors = paths.slice(1, 1 + partitions.length);
+  const rest = paths.slice(1 + partitions.length);
   const removed = await removeCopies(documents, config.near ? rest.slice(1) : [], context);
   for (const [index, document] of removed.documents.entries()) {
     const partner = removed.partners[index] as number;

@@ -19,7 +19,7 @@ import {
 import { findCopies } from "./copies.ts";
 import { fingerprintKind, keyKind } from "./keys.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, mergeOptions, outputPath } from "./work.ts";
+import { inputPaths, mergeOptions, outputPath } from "./work.ts";
 
 export const survivorKind = "dedup-survivors-2";
 export const documentKind = "dedup-documents-3";
@@ -33,8 +33,9 @@ export const documentKind = "dedup-documents-3";
  */
 export async function resolveExact(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   const { partitions, signal } = context;
-  const idPaths = partitions.map((_, i) => inputPath(task, i, context));
-  const keyPaths = partitions.map((_, i) => inputPath(task, partitions.length + i, context));
+  const paths = inputPaths(task, context);
+  const idPaths = paths.slice(0, partitions.length);
+  const keyPaths = paths.slice(partitions.length);
   const sizes: number[] = [];
   const starts: number[] = [];
   let total = 0;

@@ -17,4 +17,6 @@ export {
   type DedupStageName,
   type DedupTask,
   type DedupTaskResult,
+  type NumberedFiles,
 } from "./types.ts";
+export { pathsOf } from "./work.ts";

@@ -21,7 +21,7 @@ import { appendKeyWords, pickTexts } from "./documents.ts";
 import { survivorKind } from "./exact.ts";
 import { spill } from "./spill.ts";
 import { noDocument, reasonCode, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
+import { inputPath, inputPaths, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 /** Section `lines`: key (four words), dense id, row, line. */
 export const lineKind = "dedup-lines-1";
@@ -70,7 +70,7 @@ export async function hashLines(task: DedupTask, context: DedupContext): Promise
  */
 export async function findRepeatedLines(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
   const { maxDocuments, keepFirst } = lineConfig(context);
-  const paths = task.inputs.map((_, i) => inputPath(task, i, context));
+  const paths = inputPaths(task, context);
   const counts = { distinctRepeated: 0, lines: 0 };
   const allPath = outputPath(task, 0, context);
   await using runs = await createRunFile(allPath, repeatedKind);

@@ -19,7 +19,7 @@ import { signExisting } from "./existing.ts";
 import { bandSection, signatureKind } from "./keys.ts";
 import { runRows, spill, type Spill } from "./spill.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
-import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
+import { inputPath, inputPaths, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 /** Sections `pairs` (first, second in keep order) and `unresolved` (dense id). */
 export const pairKind = "dedup-pairs-2";
@@ -72,7 +72,7 @@ export async function match(task: DedupTask, context: DedupContext): Promise<Ded
   const { leaders, maxPairsPerBand } = context.config;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const existing = (await documents.u32("existing")).at(-1) ?? 0;
-  const signatures = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
+  const signatures = inputPaths(task, context).slice(1);
   await using runs = await createRunFile(outputPath(task, 0, context), pairKind);
   const pairs = spill(runs, "pairs", 2);
   const unresolved = spill(runs, "unresolved", 1);
@@ -125,10 +125,9 @@ export async function unite(task: DedupTask, context: DedupContext): Promise<Ded
   const { partitions, config } = context;
   await using documents = await openColumns(inputPath(task, 0, context), documentKind);
   const total = documents.length("copies");
-  const survivors = partitions.map((_, i) => inputPath(task, i + 1, context));
-  const bands = task.inputs
-    .slice(1 + partitions.length)
-    .map((_, i) => inputPath(task, 1 + partitions.length + i, context));
+  const paths = inputPaths(task, context);
+  const survivors = paths.slice(1, 1 + partitions.length);
+  const bands = paths.slice(1 + partitions.length);
   const groups = verificationGroups(partitions.length, config);
   const parent = await uniteComponents(bands, total, context);
 

@@ -11,8 +11,9 @@ import type { IndexSources } from "./existing.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { cutLines, findRepeatedLines, hashLines } from "./lines.ts";
 import { match, sign, unite, verificationGroups } from "./near.ts";
-import type { DedupContext, DedupStage, DedupStageName, DedupTask, DedupTaskResult } from "./types.ts";
+import type { DedupContext, DedupStage, DedupStageName, DedupTask, DedupTaskResult, NumberedFiles } from "./types.ts";
 import { gather, verify } from "./verify.ts";
+import { numbered, pathsOf } from "./work.ts";
 
 /**
  * Plans the stages for some number of partitions. Paths lie below `dedup/` in the work folder, but for the edits of
@@ -25,26 +26,34 @@ export function planDedup(partitions: number, config: DedupConfig, existing = 0)
   const own = indices.slice(0, partitions);
   const documents = "dedup/documents.col";
   const unresolved = "dedup/unresolved.col";
-  const perPartition = (folder: string, extension = "col"): string[] =>
-    indices.map((i) => `dedup/${folder}/${number(i)}.${extension}`);
-  const ids = perPartition("ids");
-  const keys = perPartition("keys", "run");
-  const survivors = perPartition("survivors");
-  const signatures = perPartition("signatures", "run");
-  const groupsOf = perPartition("groups");
-  const shingles = perPartition("shingles");
-  const fates = perPartition("fates");
+  const files = (folder: string, extension = "col", count = indices.length): NumberedFiles => ({
+    folder: `dedup/${folder}`,
+    extension,
+    count,
+  });
+  const all = {
+    ids: files("ids"),
+    keys: files("keys", "run"),
+    survivors: files("survivors"),
+    signatures: files("signatures", "run"),
+    groups: files("groups"),
+    shingles: files("shingles"),
+    fates: files("fates"),
+    lines: files("lines", "run", partitions),
+  };
+  const survivors = pathsOf(all.survivors);
+  const groupsOf = pathsOf(all.groups);
+  const fates = pathsOf(all.fates);
   const decisions = indices.map(decisionsPath);
-  const bands = [...Array(config.bands).keys()];
-  const groups = [...Array(verificationGroups(indices.length, config)).keys()];
-  const pairs = bands.map((band) => `dedup/pairs/${number(band)}.run`);
-  const candidates = groups.map((group) => `dedup/candidates/${number(group)}.run`);
-  const verified = groups.map((group) => `dedup/verified/${number(group)}.run`);
+  const verification = verificationGroups(indices.length, config);
+  const pairs = files("pairs", "run", config.bands);
+  const candidates = files("candidates", "run", verification);
+  const verified = files("verified", "run", verification);
 
   const forPartitions = (
     name: DedupStageName,
     outputs: readonly (readonly string[])[],
-    inputs: (index: number) => readonly string[],
+    inputs: (index: number) => DedupTask["inputs"],
     chosen: readonly number[] = indices,
   ): DedupStage => ({
     name,
@@ -52,51 +61,50 @@ export function planDedup(partitions: number, config: DedupConfig, existing = 0)
       task(name, i, { partition: i, inputs: inputs(i), outputs: outputs.map((paths) => paths[i] as string) }),
     ),
   });
-  const single = (name: DedupStageName, inputs: readonly string[], outputs: readonly string[]): DedupStage => ({
+  const single = (name: DedupStageName, inputs: DedupTask["inputs"], outputs: readonly string[]): DedupStage => ({
     name,
     tasks: [task(name, 0, { inputs, outputs })],
   });
   const near: readonly DedupStage[] = [
-    forPartitions("sign", [signatures], (i) => [survivors[i] as string]),
+    forPartitions("sign", [pathsOf(all.signatures)], (i) => [survivors[i] as string]),
     {
       name: "match",
-      tasks: bands.map((band) =>
-        task("match", band, { part: band, inputs: [documents, ...signatures], outputs: [pairs[band] as string] }),
+      tasks: pathsOf(pairs).map((output, band) =>
+        task("match", band, { part: band, inputs: [documents, all.signatures], outputs: [output] }),
       ),
     },
-    single("candidates", [documents, ...survivors, ...pairs], [unresolved, ...candidates, ...groupsOf]),
-    forPartitions("gather", [shingles], (i) => [survivors[i] as string, groupsOf[i] as string]),
+    single("candidates", [documents, all.survivors, pairs], [unresolved, ...pathsOf(candidates), ...groupsOf]),
+    forPartitions("gather", [pathsOf(all.shingles)], (i) => [survivors[i] as string, groupsOf[i] as string]),
     {
       name: "verify",
-      tasks: groups.map((group) =>
+      tasks: pathsOf(candidates).map((input, group) =>
         task("verify", group, {
           part: group,
-          inputs: [candidates[group] as string, ...shingles],
-          outputs: [verified[group] as string],
+          inputs: [input, all.shingles],
+          outputs: [`dedup/verified/${numbered(group)}.run`],
         }),
       ),
     },
   ];
-  const lineKeys = perPartition("lines", "run");
-  const repeatedLines = perPartition("repeated-lines");
+  const repeatedLines = pathsOf(files("repeated-lines"));
   const lines: readonly DedupStage[] = [
-    forPartitions("lines", [lineKeys], (i) => [survivors[i] as string, decisions[i] as string], own),
-    single("repeated-lines", lineKeys.slice(0, partitions), [
-      "dedup/repeated-lines.run",
-      ...repeatedLines.slice(0, partitions),
-    ]),
+    forPartitions("lines", [pathsOf(all.lines)], (i) => [survivors[i] as string, decisions[i] as string], own),
+    single("repeated-lines", [all.lines], ["dedup/repeated-lines.run", ...repeatedLines.slice(0, partitions)]),
     forPartitions(
       "cut-lines",
-      [indices.map((i) => `lines/${number(i)}-edits.col`), indices.map((i) => `lines/${number(i)}-turned-away.col`)],
+      [
+        indices.map((i) => `lines/${numbered(i)}-edits.col`),
+        indices.map((i) => `lines/${numbered(i)}-turned-away.col`),
+      ],
       (i) => [survivors[i] as string, decisions[i] as string, repeatedLines[i] as string],
       own,
     ),
   ];
   return [
-    forPartitions("fingerprint", [ids, keys], () => []),
-    single("exact", [...ids, ...keys], [documents, ...survivors]),
+    forPartitions("fingerprint", [pathsOf(all.ids), pathsOf(all.keys)], () => []),
+    single("exact", [all.ids, all.keys], [documents, ...survivors]),
     ...(config.near ? near : []),
-    single("choose", [documents, ...survivors, ...(config.near ? [unresolved, ...verified] : [])], fates),
+    single("choose", [documents, all.survivors, ...(config.near ? [unresolved, verified] : [])], fates),
     forPartitions("decide", [decisions], (i) => [survivors[i] as string, documents, fates[i] as string], own),
     ...(config.lines === undefined ? [] : lines),
   ];
@@ -120,7 +128,7 @@ export const settingsOf: Readonly<Record<DedupStageName, readonly (keyof DedupCo
 
 /** Files of a partition that its index is made from, relative to the work folder. */
 export function indexSources(partition: number, config: DedupConfig): IndexSources {
-  const name = number(partition);
+  const name = numbered(partition);
   return {
     survivors: `dedup/survivors/${name}.col`,
     keys: `dedup/keys/${name}.run`,
@@ -130,7 +138,7 @@ export function indexSources(partition: number, config: DedupConfig): IndexSourc
 
 /** Path of a partition's decisions, relative to the work folder. */
 export function decisionsPath(partition: number): string {
-  return `dedup/decisions/${number(partition)}.col`;
+  return `dedup/decisions/${numbered(partition)}.col`;
 }
 
 /**
@@ -163,9 +171,5 @@ function task(
   index: number,
   rest: Pick<DedupTask, "inputs" | "outputs"> & Partial<Pick<DedupTask, "partition" | "part">>,
 ): DedupTask {
-  return { stage, name: `${stage}-${number(index)}`, partition: null, part: null, ...rest };
-}
-
-function number(index: number): string {
-  return String(index).padStart(5, "0");
+  return { stage, name: `${stage}-${numbered(index)}`, partition: null, part: null, ...rest };
 }

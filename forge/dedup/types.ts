@@ -52,6 +52,16 @@ export const dedupStages = [
 ] as const;
 export type DedupStageName = (typeof dedupStages)[number];
 
+/**
+ * `FOLDER/00000.EXTENSION` and so on: files of all partitions. A path for each would make plans grow with the square of
+ * the partitions, where many tasks read them all.
+ */
+export interface NumberedFiles {
+  readonly folder: string;
+  readonly extension: string;
+  readonly count: number;
+}
+
 /** One unit of work as plain JSON: it reads `inputs` (and its partition) and writes `outputs`, nothing else. */
 export interface DedupTask {
   readonly stage: DedupStageName;
@@ -62,7 +72,7 @@ export interface DedupTask {
   /** Band of a match, group of a verification, or null. */
   readonly part: number | null;
   /** Paths relative to the work folder, forward slashes. */
-  readonly inputs: readonly string[];
+  readonly inputs: readonly (string | NumberedFiles)[];
   readonly outputs: readonly string[];
 }
 

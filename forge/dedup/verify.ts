@@ -22,7 +22,7 @@ import { survivorKind } from "./exact.ts";
 import { groupKind, pairKind, survivingRows, verificationGroups } from "./near.ts";
 import { noDocument, type DedupContext, type DedupTask, type DedupTaskResult } from "./types.ts";
 import type { ShingleSets } from "../kernels/index.ts";
-import { inputPath, mergeOptions, outputPath, partitionOf } from "./work.ts";
+import { inputPath, inputPaths, mergeOptions, outputPath, partitionOf } from "./work.ts";
 
 export const shingleKind = "dedup-shingles-2";
 /** Section `pairs`: second, first, and the Jaccard as the two words of a 64-bit float. */
@@ -91,7 +91,7 @@ export async function gather(task: DedupTask, context: DedupContext): Promise<De
 
 /** True Jaccard of one group of candidate pairs; pairs at or above the threshold are written. */
 export async function verify(task: DedupTask, context: DedupContext): Promise<DedupTaskResult> {
-  const files = task.inputs.slice(1).map((_, i) => inputPath(task, i + 1, context));
+  const files = inputPaths(task, context).slice(1);
   const group = await openGroup(files, task.part ?? 0, context.blocks?.shingles ?? blockShingles);
   const counts = { pairs: 0, verified: 0 };
   await using runs = await createRunFile(outputPath(task, 0, context), verifiedKind);

@@ -1,11 +1,27 @@
 /** Where a task finds its files. */
 import { assert } from "../base/index.ts";
 import { join } from "node:path";
-import type { DedupContext, DedupPartition, DedupTask } from "./types.ts";
+import type { DedupContext, DedupPartition, DedupTask, NumberedFiles } from "./types.ts";
 
+/** As file names have it. */
+export function numbered(index: number): string {
+  return String(index).padStart(5, "0");
+}
+
+export function pathsOf({ folder, extension, count }: NumberedFiles): string[] {
+  return Array.from({ length: count }, (_, i) => `${folder}/${numbered(i)}.${extension}`);
+}
+
+/** All inputs of a task, one by one. */
+export function inputPaths({ inputs }: DedupTask, context: DedupContext): string[] {
+  const paths = inputs.flatMap((input) => (typeof input === "string" ? [input] : pathsOf(input)));
+  return paths.map((path) => join(context.folder, path));
+}
+
+/** The input of a task that has one path for each. */
 export function inputPath(task: DedupTask, index: number, context: DedupContext): string {
   const path = task.inputs[index];
-  assert(path !== undefined, `${task.name} has no input ${index}`);
+  assert(typeof path === "string", `${task.name} has no input ${index}`);
   return join(context.folder, path);
 }
 

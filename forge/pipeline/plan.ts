@@ -8,7 +8,15 @@
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { filterFiles, type FilterLists } from "../filter/index.ts";
-import { indexSettings, planDedup, settingsOf, type DedupStage, type DedupTask } from "../dedup/index.ts";
+import {
+  indexSettings,
+  pathsOf,
+  planDedup,
+  settingsOf,
+  type DedupStage,
+  type DedupTask,
+  type NumberedFiles,
+} from "../dedup/index.ts";
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
@@ -175,8 +183,9 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
 }
 
 function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
+  const settings = new Map(config.sources.map((source) => [source.name, settingsOfSource(config, source, inputs)]));
   const tasks = inputs.splits.map((split, partition) => {
-    const source = config.sources.find((candidate) => candidate.name === split.source);
+    const { source, lists, languageKey } = settings.get(split.source) ?? settingsOfSource(config, undefined, inputs);
     const reading: Omit<ReadingInput, "root" | "remote"> = {
       split: { ...split, parts: split.parts.map(({ remote: _, ...part }) => part) },
       read: config.read,
@@ -188,7 +197,6 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
         ...(source?.language && { language: source.language }),
       },
     };
-    const lists = filterLists(config, source);
     const matters: Omit<IngestInput, "root" | "remote" | "storedOnly"> = {
       ...reading,
       ...lists,
@@ -196,7 +204,7 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
       signals: inputs.signals,
       rowGroupBytes: config.shard.rowGroupBytes,
       readKey: hashJson({ program, version: versions.ingest, reading }),
-      languageKey: hashJson(languageModels(lists, inputs.models)),
+      languageKey,
     };
     // The root may be moved: ids and texts do not depend on it. Nor do they on where documents are read from.
     const { root, storedOnly = false } = inputs;
@@ -204,6 +212,16 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
   return makeStage("ingest", "read, extract, repair, redact, identify language, filter", versions.ingest, tasks);
+}
+
+/** What all splits of a source have in common. */
+function settingsOfSource(
+  config: CorpusConfig,
+  source: CorpusConfig["sources"][number] | undefined,
+  inputs: CorpusInputs,
+) {
+  const lists = filterLists(config, source);
+  return { source, lists, languageKey: hashJson(languageModels(lists, inputs.models)) };
 }
 
 /** What decides which language is found: the model and how much of a text it sees. */
@@ -227,12 +245,20 @@ function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Sta
     partitions: runsOf(partitions),
     existing: runsOf(inputs.existing.map(({ corpus, rank }) => ({ corpus, rank }))),
   };
+  const keyOf = (path: string): string => keyOfFile.get(path) ?? "";
+  // Of files that many tasks read, looked up and hashed once.
+  const keysOfFiles = new Map<string, string>();
+  const keyOfAll = (files: NumberedFiles): string => {
+    const key = keysOfFiles.get(files.folder) ?? hashJson(pathsOf(files).map(keyOf));
+    keysOfFiles.set(files.folder, key);
+    return key;
+  };
   const toDraft = (task: DedupTask): Draft => {
     const reads = task.partition === null ? undefined : inputs.existing[task.partition - partitions.length];
     const input: DedupInput = { ...shared, task, reads: reads ?? null };
     const partition = task.partition === null ? null : all[task.partition];
     const matters = { task, config: settingsFor(task.stage, config.dedup), partition };
-    const needs = task.inputs.map((path) => keyOfFile.get(path) ?? "");
+    const needs = task.inputs.map((input) => (typeof input === "string" ? keyOf(input) : keyOfAll(input)));
     if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
     return { ...draft(task.name, input, needs), matters };
   };
@@ -268,7 +294,7 @@ function settingsFor(
 
 /** Key of a partition's task in a stage, if there is that stage. */
 function keysAt(stages: readonly Stage[], name: string, partition: number): readonly string[] {
-  const key = keysOf(stages.find((stage) => stage.name === name))[partition];
+  const key = stages.find((stage) => stage.name === name)?.tasks[partition]?.key;
   return key === undefined ? [] : [key];
 }
 

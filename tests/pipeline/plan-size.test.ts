@@ -60,3 +60,9 @@ it("a task that reads one partition is described in as few bytes, however many p
     expect(many[name], name).toBeLessThan(length + 40);
   }
 });
+
+it("a plan grows with the partitions, not with their square", () => {
+  const bytes = (partitions: number): number => JSON.stringify(planCorpus(config, inputs(partitions)).stages).length;
+  const [few, many] = [bytes(200), bytes(3200)];
+  expect(many / few).toBeLessThan(16.5);
+});
