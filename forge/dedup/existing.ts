@@ -8,6 +8,7 @@
 import {
   assert,
   createRunFile,
+  DataError,
   growingUint32,
   idBytes,
   mergeRuns,
@@ -25,7 +26,8 @@ import { noDocument, type DedupContext, type DedupPartition, type DedupTask, typ
 import { outputPath } from "./work.ts";
 import type { DedupConfig } from "../../schemas/config/dedup.ts";
 
-const indexKind = "dedup-index-1";
+/** Counts up with the hashes that it holds, not only with its layout: keys of other hashes would meet nothing. */
+const indexKind = "dedup-index-2";
 
 /** Settings that two corpora must share for the index of one to say something about the other. */
 export const indexSettings = ["near", "shingleWords", "bands", "rows", "seed"] as const satisfies (keyof DedupConfig)[];
@@ -97,6 +99,17 @@ async function collect(
     }
   }
   return { words: words.finish(), positions: positions.finish() };
+}
+
+/** False when another version of the program wrote an index. @throws DataError `file-not-found` */
+export async function isCurrentIndex(path: string): Promise<boolean> {
+  try {
+    await (await openColumns(path, indexKind))[Symbol.asyncDispose]();
+    return true;
+  } catch (error) {
+    if (error instanceof DataError && error.code === "column-file-invalid") return false;
+    throw error;
+  }
 }
 
 /** What `fingerprint` does for a partition of an existing corpus: nothing is read but its index. */

@@ -4,7 +4,7 @@
  * `planDedup` lists the tasks, `runDedupTask` runs one, `readDecisions` reads the fate of a partition's documents.
  */
 export { readDecisions, type Decisions } from "./choose.ts";
-export { indexSettings, writeIndex } from "./existing.ts";
+export { indexSettings, isCurrentIndex, writeIndex } from "./existing.ts";
 export { decisionsPath, indexSources, planDedup, runDedupTask, settingsOf } from "./tasks.ts";
 export {
   dedupReasons,

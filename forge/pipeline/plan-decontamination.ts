@@ -13,7 +13,7 @@ import type { EvaluationIndexInput, FlagInput, ScanInput } from "./tasks/deconta
 import type { MarkInput } from "./tasks/mark.ts";
 
 /** Counts up when a stage would write other bytes for the same input; the n-gram index's layout counts, too. */
-const version = 4;
+const version = 5;
 
 interface Upstream {
   /** Keys of the ingest tasks, and of the tasks that decide about duplicates, by partition. */

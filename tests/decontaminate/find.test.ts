@@ -203,7 +203,7 @@ test("An n-gram index is laid out as it was: a changed layout needs a new versio
     example("a", { question: "a fixed text of quite a few words that never changes at all again" }),
   ]);
   const table = new Uint8Array(index.ngramTable.index?.shared ?? new ArrayBuffer(0));
-  expect(createHash("sha256").update(table).digest("hex").slice(0, 16)).toBe("16f7a47809cfcd79");
+  expect(createHash("sha256").update(table).digest("hex").slice(0, 16)).toBe("69659078aa440cec");
 });
 
 test("A text without a hit gives none, and so does an index of nothing", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,6 +123,26 @@ describe("a corpus deduplicated against another", () => {
       });
     }
     expect(() => config(["new"], { against: [one], scope: "source" })).toThrow("scope: global");
+  });
+
+  it("refuses an index of other hashes, before anything is read", async () => {
+    const old = join(work, "outdated");
+    await build(config(["old"]), old);
+    const path = join(old, "index/part-00000.col");
+    const before = await readFile(path);
+    const bytes = Buffer.from(before);
+    bytes.write("dedup-index-1", bytes.indexOf("dedup-index-2"));
+    await writeFile(path, bytes);
+    const manifestPath = join(old, "manifest.json");
+    const manifest = await readFile(manifestPath, "utf8");
+    const digest = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+    await writeFile(manifestPath, manifest.replace(digest(before), digest(bytes)));
+    await expect(build(config(["new"], { against: [old] }), join(work, "with-outdated"))).rejects.toMatchObject({
+      code: "index-outdated",
+      exitCode: 3,
+      position: { file: path },
+      hint: expect.stringContaining("--update") as string,
+    });
   });
 
   it(

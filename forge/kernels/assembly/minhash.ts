@@ -14,24 +14,29 @@ const masks: usize = memory.data(32, 16);
 function hashWord(p: usize, length: usize): u64 {
   if (length > 16) return hashLongWord(p, length);
   const bytes = v128.and(v128.load(p), v128.load(masks + 16 - length));
-  let h: u64 = (length as u64) * k2;
-  h = rotl((h ^ i64x2.extract_lane(bytes, 0)) * k1, 29);
-  const both = rotl((h ^ i64x2.extract_lane(bytes, 1)) * k1, 29);
-  h = select(both, h, length > 8);
-  return (h ^ (h >> 32)) * k2;
+  const first = i64x2.extract_lane(bytes, 0) * k1 + (length as u64);
+  const hash = next(first, i64x2.extract_lane(bytes, 1));
+  return hash ^ (hash >> 32);
 }
 
 function hashLongWord(p: usize, length: usize): u64 {
-  let h: u64 = (length as u64) * k2;
-  for (; length >= 8; length -= 8) {
-    h = rotl((h ^ load<u64>(p)) * k1, 29);
+  let hash = load<u64>(p) * k1 + (length as u64);
+  for (length -= 8; length >= 8; length -= 8) {
     p += 8;
+    hash = next(hash, load<u64>(p));
   }
   if (length != 0) {
     const mask: u64 = ((1 as u64) << ((length as u64) << 3)) - 1;
-    h = rotl((h ^ (load<u64>(p) & mask)) * k1, 29);
+    hash = next(hash, load<u64>(p, 8) & mask);
   }
-  return (h ^ (h >> 32)) * k2;
+  return hash ^ (hash >> 32);
+}
+
+/** Takes eight more bytes into a hash. */
+// @ts-ignore: decorator
+@inline
+function next(hash: u64, bytes: u64): u64 {
+  return (rotl(hash, 31) * k2 + bytes) * k1;
 }
 
 // @ts-ignore: decorator

@@ -58,7 +58,7 @@ export function shingles(column: TextColumn, shingleWords: number): ShingleSeque
   const target = new Int32Array(length + 1);
   const window = new Int32Array(2 * shingleWords);
   const power = powerOfBase(shingleWords - 1);
-  const word = new Uint64();
+  const hash = new Uint64();
   const oldest = new Uint64();
   const sum = new Uint64();
   const mixed = new Uint64();
@@ -71,15 +71,15 @@ export function shingles(column: TextColumn, shingleWords: number): ShingleSeque
       if (values[at] === 0x20) continue;
       const start = at;
       while (at < end && values[at] !== 0x20) at++;
-      hashWord(values, start, at, word);
+      hashWord(values, start, at, hash);
       const slot = 2 * (words % shingleWords);
       if (words >= shingleWords) {
         oldest.set(window[slot] as number, window[slot + 1] as number).multiply(power.low, power.high);
         sum.subtract(oldest.low, oldest.high);
       }
-      window[slot] = word.low;
-      window[slot + 1] = word.high;
-      sum.multiply(base[0], base[1]).add(word.low, word.high);
+      window[slot] = hash.low;
+      window[slot + 1] = hash.high;
+      sum.multiply(base[0], base[1]).add(hash.low, hash.high);
       if (++words < shingleWords) continue;
       mixed
         .set(sum.low, sum.high)
@@ -97,17 +97,34 @@ export function shingles(column: TextColumn, shingleWords: number): ShingleSeque
   return { hashes: new Uint32Array(hashes.buffer, 0, 2 * (target[length] as number)).slice(), offsets: target };
 }
 
-/** 64-bit hash of a word's bytes, eight at a time, the last ones padded with zeros (the length goes in first). */
+/**
+ * 64-bit hash of a word's bytes, eight at a time (sixteen at the least), zeros behind the last; the length goes in, too.
+ *
+ * Nothing else tells words apart. A product carries what it is given upwards only: the last of eight bytes changes its
+ * highest eight bits and no more, and one other byte could cancel that. So what is high comes low and a second factor
+ * spreads the change over 41 bits or more, before the next eight bytes are added.
+ */
 function hashWord(bytes: Uint8Array, start: number, end: number, hash: Uint64): void {
-  hash.set(end - start, 0).multiply(k2[0], k2[1]);
-  for (let at = start; at < end; at += 8) {
-    let low = 0;
-    let high = 0;
-    for (let i = Math.min(end - at, 8) - 1; i >= 4; i--) high = (high << 8) | (bytes[at + i] as number);
-    for (let i = Math.min(end - at, 4) - 1; i >= 0; i--) low = (low << 8) | (bytes[at + i] as number);
-    hash.xor(low, high).multiply(k1[0], k1[1]).rotate(29);
+  const stop = Math.max(end, start + 9);
+  hash
+    .set(word(bytes, start, end), word(bytes, start + 4, end))
+    .multiply(k1[0], k1[1])
+    .add(end - start, 0);
+  for (let at = start + 8; at < stop; at += 8) {
+    hash
+      .rotate(31)
+      .multiply(k2[0], k2[1])
+      .add(word(bytes, at, end), word(bytes, at + 4, end))
+      .multiply(k1[0], k1[1]);
   }
-  hash.foldRight(32).multiply(k2[0], k2[1]);
+  hash.foldRight(32);
+}
+
+/** Four bytes, zeros from `end` on. */
+function word(bytes: Uint8Array, at: number, end: number): number {
+  let value = 0;
+  for (let i = Math.min(end - at, 4) - 1; i >= 0; i--) value = (value << 8) | (bytes[at + i] as number);
+  return value;
 }
 
 /** `base ** exponent` modulo 2⁶⁴. */

@@ -9,7 +9,7 @@ import type { DedupConfig } from "../../../schemas/config/dedup.ts";
 import { Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
 import type { ManifestFile } from "../../../schemas/run/manifest.ts";
 import { DataError, digestFile, UsageError } from "../../base/index.ts";
-import { indexSettings, indexSources, writeIndex, type DedupPartition } from "../../dedup/index.ts";
+import { indexSettings, indexSources, isCurrentIndex, writeIndex, type DedupPartition } from "../../dedup/index.ts";
 import { openParquet } from "../../shard/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { readCorpusManifest } from "../card-files.ts";
@@ -30,7 +30,7 @@ export interface ExistingPart {
 /**
  * Finds the corpora to deduplicate against.
  *
- * @throws DataError `manifest-missing`; UsageError `index-missing`, `index-differs`
+ * @throws DataError `manifest-missing`, `index-outdated`, `corpus-changed`; UsageError `index-missing`, `index-differs`
  */
 export async function describeExisting(config: DedupConfig, cwd: string): Promise<readonly ExistingPart[]> {
   const parts: ExistingPart[] = [];
@@ -45,12 +45,26 @@ export async function describeExisting(config: DedupConfig, cwd: string): Promis
       });
     }
     refuseOtherSettings(folder, config, madeWith.parse(manifest.config).dedup);
+    await refuseOldIndex(folder, indices[0]);
     for (const index of indices) {
       const documents = files.get(index.path.replace(/^index/, "documents").replace(/col$/, "parquet"));
       if (documents !== undefined) parts.push({ corpus: manifest.name, rank, folder, index, documents });
     }
   }
   return parts;
+}
+
+/** Looks at one of a corpus' indices, since one run makes them all. */
+async function refuseOldIndex(folder: string, index: ExistingPart["index"] | undefined): Promise<void> {
+  if (index === undefined || (await isCurrentIndex(join(folder, index.path)))) return;
+  await refuseChanged(folder, index);
+  const file = join(folder, index.path);
+  throw new DataError(
+    "index-outdated",
+    `${file} was made by another version of Forge, whose hashes mean nothing to this one`,
+    { file },
+    { hint: "Build that corpus once more with --update: what depends on them is made anew." },
+  );
 }
 
 /** The part of a corpus' config that its index depends on. */
