@@ -24,13 +24,6 @@ export {
   type ParquetWriteOptions,
 } from "./parquet.ts";
 export { readTokenFile, writeTokenFile, type OpenTokenShard, type TokenArray, type TokenShard } from "./token-file.ts";
-export {
-  encodePartition,
-  planShards,
-  readShardPlan,
-  writeShard,
-  type LeftDocuments,
-  type PlannedShard,
-  type ShardTokenizer,
-} from "./tokens.ts";
+export { planShards, readShardPlan, type LeftDocuments, type PlannedShard } from "./plan-shards.ts";
+export { encodePartition, writeShard, type ShardTokenizer } from "./tokens.ts";
 export { verifyOutput, type VerifyOptions, type VerifyProblem, type VerifyReport } from "./verify.ts";

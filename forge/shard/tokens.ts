@@ -1,32 +1,26 @@
 /**
- * Documents to token shards in three kinds of tasks: encode each partition, plan the global order, write each shard.
+ * Documents to token shards in three kinds of tasks: encode each partition, plan the global order (plan-shards.ts), write
+ * each shard.
  *
  * The order is by a keyed hash of the id: a shuffle that depends on neither partitions nor workers. A shard's documents
  * are gathered from the partitions' encoded files by range; no text is read twice.
  */
 import { join } from "node:path";
 import type { RecordBatch, Utf8, Vector } from "apache-arrow";
-import type { ShardConfig } from "../../schemas/config/shard.ts";
-import { maxTokensPerShard, splitNames, type SplitName } from "../../schemas/record/tokens.ts";
 import {
   assert,
   DataError,
   formatId,
   growingUint32,
-  idBytes,
   idColumn,
   openColumns,
-  sortRows,
   utf8Column,
   writeColumns,
   type FileDigest,
   type Utf8Column,
 } from "../base/index.ts";
-import { orderKeys, validationFlags } from "./order.ts";
+import { encodedKind, readPlaces, type PlannedShard } from "./plan-shards.ts";
 import { writeTokenFile, type TokenArray } from "./token-file.ts";
-
-const encodedKind = "shard-encoded-1";
-const planKind = "shard-plan-1";
 
 /** The tokenizer as shards need it; `forge/tokenize` provides one. */
 export interface ShardTokenizer {
@@ -87,71 +81,6 @@ export async function encodePartition(
   return { ...digest, documents, tokens: tokens.length };
 }
 
-/** One shard of a plan. */
-export interface PlannedShard {
-  /** Relative to the output folder, e.g. `tokens/train-00000.arrow`. */
-  readonly path: string;
-  readonly split: SplitName;
-  readonly documents: number;
-  readonly tokens: number;
-  /** Its documents are `[first, first + documents)` of the plan. */
-  readonly first: number;
-}
-
-/**
- * Orders all documents, splits them and cuts the order into shards; writes the order to `output`.
- *
- * A budget takes documents in the order of both splits, so it changes neither their order nor their split. A shard ends
- * with the document that reaches `tokensPerShard`, or before one that would exceed 2²⁷ tokens.
- *
- * @param inputs files of `encodePartition`; their order matters only for the plan file, not for the shards
- * @throws DataError `document-too-long` when one alone exceeds 2²⁷ tokens
- */
-export async function planShards(
-  inputs: readonly string[],
-  config: Pick<ShardConfig, "seed" | "validationFraction" | "tokensPerShard" | "tokenBudget">,
-  output: string,
-): Promise<FileDigest & { readonly shards: readonly PlannedShard[]; readonly left: LeftDocuments }> {
-  const all = await loadDocuments(inputs);
-  const keys = orderKeys(all.ids, config.seed);
-  const validation = validationFlags(all.ids, config.seed, config.validationFraction);
-  const { rows, left } = withinBudget(sortRows([keys.high, keys.low]), all.lengths, config.tokenBudget);
-  const sorted = sortRows([Uint32Array.from(validation), keys.high, keys.low], rows);
-  const shards = cutShards(sorted, all, validation, config.tokensPerShard);
-  const digest = await writeColumns(
-    output,
-    planKind,
-    { input: sorted.map((row) => all.input[row] as number), row: sorted.map((row) => all.row[row] as number) },
-    { shards: JSON.stringify(shards) },
-  );
-  return { ...digest, shards, left };
-}
-
-/** Documents that a token budget left out of the shards. */
-export interface LeftDocuments {
-  readonly documents: number;
-  readonly tokens: number;
-}
-
-/** The first documents of the order, up to and with the one that reaches the budget: a sample of all sources. */
-function withinBudget(
-  order: Uint32Array,
-  lengths: Uint32Array,
-  budget: number | null,
-): { readonly rows: Uint32Array; readonly left: LeftDocuments } {
-  let taken = 0;
-  let end = 0;
-  while (end < order.length && (budget === null || taken < budget)) taken += lengths[order[end++] as number] as number;
-  const all = lengths.reduce((sum, length) => sum + length, 0);
-  return { rows: order.subarray(0, end), left: { documents: order.length - end, tokens: all - taken } };
-}
-
-/** The shards that a plan file names. */
-export async function readShardPlan(path: string): Promise<readonly PlannedShard[]> {
-  await using file = await openColumns(path, planKind);
-  return JSON.parse(String(file.meta["shards"])) as PlannedShard[];
-}
-
 /**
  * Writes one shard of a plan.
  *
@@ -167,16 +96,16 @@ export async function writeShard(
   options: { readonly folder: string; readonly seed: number; readonly signal?: AbortSignal },
 ): Promise<FileDigest & { readonly rows: number }> {
   const { folder, seed, signal } = options;
-  await using planFile = await openColumns(plan, planKind);
-  const end = shard.first + shard.documents;
-  const input = await planFile.u32("input", shard.first, end);
-  const row = await planFile.u32("row", shard.first, end);
+  const places = await readPlaces(plan, shard.first, shard.first + shard.documents);
+  const input = Uint32Array.from({ length: shard.documents }, (_, i) => places[2 * i] as number);
+  const row = Uint32Array.from({ length: shard.documents }, (_, i) => places[2 * i + 1] as number);
   const narrow = tokenizer.vocabularySize <= 2 ** 16;
   const values: TokenArray = narrow ? new Uint16Array(shard.tokens) : new Uint32Array(shard.tokens);
   // Documents by partition, so that each file is opened once.
   const byInput = Map.groupBy(input.keys(), (i) => input[i] as number);
   // Lengths first (places in the shard follow from them), then the tokens, one partition after the other.
-  const bounds = new Map<number, Uint32Array>();
+  const from = new Uint32Array(shard.documents);
+  const to = new Uint32Array(shard.documents);
   const ids = Array.from<string>({ length: shard.documents });
   const sources = Array.from<string>({ length: shard.documents });
   for (const [index, own] of byInput) {
@@ -185,28 +114,26 @@ export async function writeShard(
     if (file.meta["tokenizer"] !== tokenizer.sha256) {
       throw new DataError("tokenizer-changed", `${path} was encoded with another tokenizer`, { file: path });
     }
-    bounds.set(index, await file.u32("offsets"));
+    const bounds = await file.u32("offsets");
     const allIds = await file.u8("id");
     const names = JSON.parse(String(file.meta["sources"])) as string[];
     const sourceOf = await file.u32("source");
     for (const i of own) {
+      from[i] = bounds[row[i] as number] as number;
+      to[i] = bounds[(row[i] as number) + 1] as number;
       ids[i] = formatId(allIds, row[i] as number);
       sources[i] = names[sourceOf[row[i] as number] as number] as string;
     }
   }
   const offsets = new Int32Array(shard.documents + 1);
   for (let i = 0; i < shard.documents; i++) {
-    const at = bounds.get(input[i] as number) as Uint32Array;
-    const length = (at[(row[i] as number) + 1] as number) - (at[row[i] as number] as number);
-    offsets[i + 1] = (offsets[i] as number) + length;
+    offsets[i + 1] = (offsets[i] as number) + (to[i] as number) - (from[i] as number);
   }
   assert(offsets[shard.documents] === shard.tokens, `${shard.path} has the planned tokens`);
-  for (const [index, at] of bounds) {
+  for (const [index, own] of byInput) {
     signal?.throwIfAborted();
     await using file = await openColumns(inputs[index] as string, encodedKind);
-    for (const i of byInput.get(index) ?? []) {
-      values.set(await file.u32("tokens", at[row[i] as number], at[(row[i] as number) + 1]), offsets[i]);
-    }
+    for (const i of own) values.set(await file.u32("tokens", from[i], to[i]), offsets[i]);
   }
   const digest = await writeTokenFile(
     join(folder, shard.path),
@@ -226,68 +153,4 @@ export async function writeShard(
     },
   );
   return { ...digest, rows: shard.documents };
-}
-
-interface EncodedDocuments {
-  readonly ids: Uint8Array;
-  readonly lengths: Uint32Array;
-  readonly input: Uint32Array;
-  readonly row: Uint32Array;
-}
-
-async function loadDocuments(inputs: readonly string[]): Promise<EncodedDocuments> {
-  const ids: Uint8Array[] = [];
-  const lengths = growingUint32();
-  const input = growingUint32();
-  const row = growingUint32();
-  for (const [index, path] of inputs.entries()) {
-    await using file = await openColumns(path, encodedKind);
-    const offsets = await file.u32("offsets");
-    ids.push(await file.u8("id"));
-    for (let i = 0; i + 1 < offsets.length; i++) {
-      lengths.push((offsets[i + 1] as number) - (offsets[i] as number));
-      input.push(index);
-      row.push(i);
-    }
-  }
-  return { ids: Buffer.concat(ids), lengths: lengths.finish(), input: input.finish(), row: row.finish() };
-}
-
-function cutShards(
-  sorted: Uint32Array,
-  all: EncodedDocuments,
-  validation: Uint8Array,
-  tokensPerShard: number,
-): PlannedShard[] {
-  const shards: PlannedShard[] = [];
-  const next: Record<SplitName, number> = { train: 0, validation: 0 };
-  let first = 0;
-  let tokens = 0;
-  const splitAt = (position: number): SplitName =>
-    splitNames[validation[sorted[position] as number] as number] as SplitName;
-  const close = (end: number): void => {
-    if (end === first) return;
-    const split = splitAt(first);
-    const path = `tokens/${split}-${String(next[split]++).padStart(5, "0")}.arrow`;
-    shards.push({ path, split, documents: end - first, tokens, first });
-    first = end;
-    tokens = 0;
-  };
-  for (let position = 0; position < sorted.length; position++) {
-    const document = sorted[position] as number;
-    const length = all.lengths[document] as number;
-    if (length > maxTokensPerShard) {
-      const id = formatId(all.ids.subarray(document * idBytes, (document + 1) * idBytes), 0);
-      throw new DataError("document-too-long", `Document ${id} has ${length} tokens, more than a shard may hold`, {
-        sample: id,
-      });
-    }
-    if (position > first && (splitAt(position) !== splitAt(first) || tokens + length > maxTokensPerShard)) {
-      close(position);
-    }
-    tokens += length;
-    if (tokens >= tokensPerShard) close(position + 1);
-  }
-  close(sorted.length);
-  return shards;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -304,4 +304,18 @@ test("a token budget takes the first documents of the order, changes no place an
   );
   expect(left.tokens).toBe(total - taken);
   expect(left.documents).toBe(60 - part.shards.reduce((sum, shard) => sum + shard.documents, 0));
+});
+
+test("the order is the same however many documents are sorted at a time, and leaves nothing but the plan", async () => {
+  const documents = someDocuments(90);
+  const { out } = await build("out", [documents.slice(0, 40), documents.slice(40, 41), documents.slice(41)]);
+  const inputs = [0, 1, 2].map((index) => join(out, ".work", `${index}.col`));
+  for (const tokenBudget of [null, 1, 700]) {
+    const config = { ...settings, tokenBudget };
+    const whole = await planShards(inputs, config, join(out, ".work", "whole.col"));
+    const inParts = await planShards(inputs, config, join(out, ".work", "parts.col"), 7);
+    expect(inParts).toEqual(whole);
+    expect(whole.shards.reduce((sum, shard) => sum + shard.documents, 0)).toBe(90 - whole.left.documents);
+  }
+  expect((await readdir(join(out, ".work"))).filter((name) => name.includes("runs"))).toEqual([]);
 });
