@@ -10,12 +10,12 @@ import {
   countCharacters,
   kindMask,
   put,
-  separatorBits,
   separatorLength,
   skipSpace,
   space,
   stripEnd,
   terminalBit,
+  wideSeparatorBits,
 } from "./filter-text";
 
 /** Sets of the hashes of pieces and of paragraphs. An empty slot is 0. */
@@ -51,46 +51,52 @@ let lines: u32 = 0;
 let bulletLines: u32 = 0;
 let ellipsisLines: u32 = 0;
 
+/** Loaded, constants stay in registers; what is written as a constant is made anew for each block. */
+const constants: usize = memory.data(6 * 16);
+v128.store(constants, i8x16.splat(-64), 0);
+v128.store(constants, i8x16.splat(0x0a), 16);
+v128.store(constants, i8x16.splat(0x23), 32);
+v128.store(constants, i8x16.splat(0x2e), 48);
+v128.store(constants, i8x16.splat(0x20), 64);
+v128.store(constants, i8x16.splat(0x09), 80);
+
 /** Fills the columns of lines; `table` has room for twice 2 hashes for each byte of text. Returns the characters. */
 export function countLines(start: usize, end: usize, table: usize): u32 {
-  let continuations: u32 = 0;
-  let lineFeeds: u32 = 0;
-  let hashes: u32 = 0;
-  for (let block = start; block < end; block += 16) {
-    const bytes = v128.load(block);
-    // Bytes behind the text do not count.
-    const inside: u32 = end - block >= 16 ? 0xffff : ((1 as u32) << ((end - block) as u32)) - 1;
-    continuations += popcnt((i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(-64))) as u32) & inside);
-    lineFeeds += popcnt((i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x0a))) as u32) & inside);
-    hashes += popcnt((i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x23))) as u32) & inside);
-  }
+  // Where a line may end or an ellipsis begins, a bit for each byte; they stand behind the sets of hashes.
+  const stops = table + (mostSlots(end - start) << 4);
+  findStops(start, end, stops);
   const characters = ((end - start) as u32) - continuations;
-  begin(start, end, continuations == 0, lineFeeds, table);
+  begin(start, end, continuations == 0, stopped, table);
 
+  let lineFeeds: u32 = 0;
   let ellipses: u32 = 0;
   let dotsEnd = start;
   let pieceStart = start;
   let lineStart = start;
-  for (let block = start; block < end; block += 16) {
-    const bytes = v128.load(block);
-    const next = v128.load(block, 1);
-    const inside: u32 = end - block >= 16 ? 0xffff : ((1 as u32) << ((end - block) as u32)) - 1;
-    const dots = v128.and(i8x16.eq(bytes, i8x16.splat(0x2e)), i8x16.eq(next, i8x16.splat(0x2e)));
-    for (let bits = (separatorBits(bytes, next) | (i8x16.bitmask(dots) as u32)) & inside; bits != 0; bits &= bits - 1) {
+  let bitsAt = stops;
+  for (let block = start; block < end; block += 64) {
+    let bits = load<u64>(bitsAt);
+    bitsAt += 8;
+    for (; bits != 0; bits &= bits - 1) {
       const at = block + (ctz(bits) as usize);
       const byte: u32 = load<u8>(at);
-      if (byte == 0x2e) {
+      if (byte == 0x0a) {
+        lineFeeds++;
+        if (pieceStart == lineStart) {
+          endBoth(pieceStart, at);
+          pieceStart = lineStart = at + 1;
+          continue;
+        }
+        endPiece(pieceStart, at);
+        pieceStart = at + 1;
+        // The line feed of a CR LF ended the line with its CR.
+        if (at < lineStart) continue;
+      } else if (byte == 0x2e) {
         if (at < dotsEnd) continue;
         dotsEnd = at + 1;
         while (dotsEnd < end && load<u8>(dotsEnd) == 0x2e) dotsEnd++;
         ellipses += ((dotsEnd - at) as u32) / 3;
         continue;
-      }
-      if (byte == 0x0a) {
-        endPiece(pieceStart, at);
-        pieceStart = at + 1;
-        // The line feed of a CR LF ended the line with its CR.
-        if (at < lineStart) continue;
       } else if (byte == 0xe2 && at + 2 < end && load<u8>(at, 2) == 0xa6) {
         ellipses++;
         continue;
@@ -101,8 +107,11 @@ export function countLines(start: usize, end: usize, table: usize): u32 {
       lineStart = at + separator;
     }
   }
-  if (lineStart < end) endLine(lineStart, end);
-  endPiece(pieceStart, end);
+  if (pieceStart == lineStart && lineStart < end) endBoth(lineStart, end);
+  else {
+    if (lineStart < end) endLine(lineStart, end);
+    endPiece(pieceStart, end);
+  }
   endParagraph();
 
   put(0, characters);
@@ -121,6 +130,93 @@ export function countLines(start: usize, end: usize, table: usize): u32 {
   put(17, duplicatePieceCharacters);
   putFullLines();
   return characters;
+}
+
+/** What `findStops` counts: bytes that continue a character, `#`, and the bits that it sets. */
+let continuations: u32 = 0;
+let hashes: u32 = 0;
+let stopped: u32 = 0;
+
+/** Blocks whose counts of `#` fit a byte of each lane. */
+const countedBytes: usize = 63 * 64;
+
+/** Counts bytes, and sets a bit where a line may end, where three dots begin, and where U+2026 stands. */
+function findStops(start: usize, end: usize, stops: usize): void {
+  const hash = v128.load(constants, 32);
+  const dot = v128.load(constants, 48);
+  const space = v128.load(constants, 64);
+  const tab = v128.load(constants, 80);
+  continuations = hashes = stopped = 0;
+  let found: u32 = 0;
+  let to = stops;
+  // Of the last block only what belongs to the text counts, so it is not counted in lanes.
+  const last = end - ((end - start) & 63);
+  for (let block = start; block < end; ) {
+    const until = block < last ? min(block + countedBytes, last) : end;
+    const inside: u64 = block < last ? ~0 : ((1 as u64) << ((end - block) as u64)) - 1;
+    let signs = i64x2.splat(0);
+    for (; block < until; block += 64) {
+      let controls: u64 = 0;
+      let dots: u64 = 0;
+      let any = i64x2.splat(0);
+      for (let i: usize = 0; i < 4; i++) {
+        const bytes = v128.load(block + (i << 4));
+        const shift = (i << 4) as u64;
+        // Compared with their sign, bytes beyond ASCII are less than a space, too.
+        const control = v128.andnot(i8x16.lt_s(bytes, space), i8x16.eq(bytes, tab));
+        controls |= (i8x16.bitmask(control) as u64) << shift;
+        dots |= (i8x16.bitmask(i8x16.eq(bytes, dot)) as u64) << shift;
+        signs = i8x16.sub(signs, i8x16.eq(bytes, hash));
+        any = v128.or(any, bytes);
+      }
+      if (dots != 0) {
+        const one = (dots >> 1) | (((load<u8>(block, 64) == 0x2e) as u64) << 63);
+        const two = (one >> 1) | (((load<u8>(block, 65) == 0x2e) as u64) << 63);
+        dots &= one & two;
+      }
+      if (i8x16.bitmask(any) != 0) controls = wideStops(block, controls, inside);
+      const set = (controls | dots) & inside;
+      found += popcnt(set) as u32;
+      store<u64>(to, set);
+      to += 8;
+    }
+    if (inside == ~0) {
+      const pairs = i16x8.extadd_pairwise_i8x16_u(signs);
+      const fours = i32x4.extadd_pairwise_i16x8_u(pairs);
+      hashes += i32x4.extract_lane(fours, 0) + i32x4.extract_lane(fours, 1);
+      hashes += i32x4.extract_lane(fours, 2) + i32x4.extract_lane(fours, 3);
+    }
+  }
+  for (let at = last; at < end; at++) hashes += (load<u8>(at) == 0x23) as u32;
+  stopped = found;
+}
+
+/** Takes bytes beyond ASCII out of a block's controls, puts separators of lines in, and counts what continues. */
+function wideStops(block: usize, controls: u64, inside: u64): u64 {
+  const first = v128.load(constants, 0);
+  let wide: u64 = 0;
+  let inner: u64 = 0;
+  let separators: u64 = 0;
+  for (let i: usize = 0; i < 4; i++) {
+    const bytes = v128.load(block + (i << 4));
+    const shift = (i << 4) as u64;
+    wide |= (i8x16.bitmask(bytes) as u64) << shift;
+    inner |= (i8x16.bitmask(i8x16.lt_s(bytes, first)) as u64) << shift;
+    separators |= (wideSeparatorBits(bytes, v128.load(block + (i << 4), 1)) as u64) << shift;
+  }
+  continuations += popcnt(inner & inside) as u32;
+  return (controls & ~wide) | separators;
+}
+
+/** Where white space at the start of a line ends. */
+// @ts-ignore: decorator
+@inline
+function skipIndent(start: usize, end: usize): usize {
+  const others = ~(i8x16.bitmask(i8x16.eq(v128.load(start), v128.load(constants, 64))) as u32);
+  const at = start + (ctz(others) as usize);
+  if (at >= end) return end;
+  const byte: u32 = load<u8>(at);
+  return byte > 0x20 && byte < 0x7f ? at : skipSpace(at, end);
 }
 
 /** Fills the columns of lines that FineWeb's rules need, and no other; `table` as for `countLines`. */
@@ -153,15 +249,16 @@ export function countFullLines(start: usize, end: usize, table: usize): void {
 function endFullLine(start: usize, end: usize): void {
   if (skipSpace(start, end) == end) return;
   const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
-  addFullLine(start, end, characters, add(pieceKeys, hashBytes(start, end - start)));
+  addFullLine(characters, classBefore(start, end), add(pieceKeys, hashBytes(start, end - start)));
 }
 
 // @ts-ignore: decorator
 @inline
-function addFullLine(start: usize, end: usize, characters: u32, isNew: bool): void {
+function addFullLine(characters: u32, last: u32, isNew: bool): void {
   fullLines++;
-  if (characters <= 30) shortLines++;
-  if ((classBefore(start, end) & terminalBit) != 0) terminatedLines++;
+  // Added without a branch, which nothing predicts.
+  shortLines += (characters <= 30) as u32;
+  terminatedLines += ((last & terminalBit) != 0) as u32;
   if (!isNew) duplicateLineCharacters += characters;
 }
 
@@ -172,10 +269,18 @@ function putFullLines(): void {
   put(21, duplicateLineCharacters);
 }
 
-function begin(start: usize, end: usize, ascii: bool, lineFeeds: u32, table: usize): void {
+/** The most slots that `begin` takes for a text of so many bytes, half of which can be lines. */
+// @ts-ignore: decorator
+@inline
+function mostSlots(bytes: usize): usize {
+  return max<usize>((1 as usize) << (32 - clz(bytes as u32)), 8);
+}
+
+function begin(start: usize, end: usize, ascii: bool, ends: u32, table: usize): void {
+  const most = mostSlots(end - start) as u32;
   let size: u32 = 8;
   let bits: u64 = 3;
-  while (size < (lineFeeds + 1) * 2) {
+  while (size < (ends + 1) * 2 && size < most) {
     size <<= 1;
     bits++;
   }
@@ -197,12 +302,39 @@ function begin(start: usize, end: usize, ascii: bool, lineFeeds: u32, table: usi
 
 /** What stands between two line feeds, or a line feed and an end of the text. */
 function endPiece(start: usize, end: usize): void {
+  if (start == end) endEmptyPiece(start, end);
+  else addPiece(start, end, skipSpace(start, end), classBefore(start, end));
+}
+
+/** A piece that is a line, too. */
+function endBoth(start: usize, end: usize): void {
   if (start == end) {
-    // Pieces are cut at runs of line feeds: only the ends of the text can make an empty one.
-    if (start == textStart || end == textEnd) emptyPieces++;
-    endParagraph();
+    lines++;
+    endEmptyPiece(start, end);
     return;
   }
+  const from = skipIndent(start, end);
+  const last = classBefore(start, end);
+  lines++;
+  addPiece(start, end, from, last);
+  addLine(from, end, last);
+}
+
+// @ts-ignore: decorator
+@inline
+function endEmptyPiece(start: usize, end: usize): void {
+  // Pieces are cut at runs of line feeds: only the ends of the text can make an empty one.
+  if (start == textStart || end == textEnd) emptyPieces++;
+  endParagraph();
+}
+
+/**
+ * @param from where white space at the start of the piece ends
+ * @param last class of its last character
+ */
+// @ts-ignore: decorator
+@inline
+function addPiece(start: usize, end: usize, from: usize, last: u32): void {
   const hash = hashBytes(start, end - start);
   const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
   const isNew = add(pieceKeys, hash);
@@ -211,16 +343,25 @@ function endPiece(start: usize, end: usize): void {
     duplicatePieces++;
     duplicatePieceCharacters += characters;
   }
-  if (skipSpace(start, end) < end) addFullLine(start, end, characters, isNew);
-  if (end <= strippedStart || start >= strippedEnd) return;
-  const from = max(start, strippedStart);
-  const to = min(end, strippedEnd);
-  const isWhole = from == start && to == end;
-  const part = isWhole ? hash : hashBytes(from, to - from);
-  paragraphHash = paragraphLines == 0 ? part : rotl((paragraphHash ^ spread) * base, 29) ^ part;
+  if (from < end) addFullLine(characters, last, isNew);
+  if (start >= strippedStart && end <= strippedEnd) addParagraphLine(hash, characters);
+  else if (end > strippedStart && start < strippedEnd) {
+    const begins = max(start, strippedStart);
+    const ends = min(end, strippedEnd);
+    addParagraphLine(
+      hashBytes(begins, ends - begins),
+      isAscii ? ((ends - begins) as u32) : countCharacters(begins, ends),
+    );
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addParagraphLine(hash: u64, characters: u32): void {
+  const isFirst = paragraphLines == 0;
+  paragraphHash = isFirst ? hash : rotl((paragraphHash ^ spread) * base, 29) ^ hash;
   // The line feed before a further line belongs to the paragraph.
-  const before = paragraphLines == 0 ? 0 : paragraphCharacters + 1;
-  paragraphCharacters = before + (isWhole ? characters : isAscii ? ((to - from) as u32) : countCharacters(from, to));
+  paragraphCharacters = (isFirst ? 0 : paragraphCharacters + 1) + characters;
   paragraphLines++;
 }
 
@@ -237,16 +378,25 @@ function endParagraph(): void {
 /** A line as str.splitlines cuts it. */
 function endLine(start: usize, end: usize): void {
   lines++;
-  const from = skipSpace(start, end);
+  if (start < end) addLine(skipSpace(start, end), end, classBefore(start, end));
+}
+
+/**
+ * @param from where white space at the start of the line ends
+ * @param last class of its last character
+ */
+// @ts-ignore: decorator
+@inline
+function addLine(from: usize, end: usize, last: u32): void {
   if (from == end) return;
   const first: u32 = load<u8>(from);
   if (first == 0x2d) bulletLines++;
   else if (first == 0xe2 && from + 2 < end && load<u8>(from, 1) == 0x80 && load<u8>(from, 2) == 0xa2) bulletLines++;
-  const to = stripEnd(from, end);
+  const to = (last & kindMask) == space ? stripEnd(from, end) : end;
   if (to - from < 3) return;
-  const last: u32 = load<u8>(to - 1);
-  if (last == 0x2e) ellipsisLines += (load<u8>(to - 2) == 0x2e && load<u8>(to - 3) == 0x2e) as u32;
-  else if (last == 0xa6) ellipsisLines += (load<u8>(to - 2) == 0x80 && load<u8>(to - 3) == 0xe2) as u32;
+  const final: u32 = load<u8>(to - 1);
+  if (final == 0x2e) ellipsisLines += (load<u8>(to - 2) == 0x2e && load<u8>(to - 3) == 0x2e) as u32;
+  else if (final == 0xa6) ellipsisLines += (load<u8>(to - 2) == 0x80 && load<u8>(to - 3) == 0xe2) as u32;
 }
 
 /** Puts a hash into a set; false when it was there. */

@@ -142,17 +142,23 @@ export function separatorLength(at: usize, end: usize): usize {
   return load<u8>(at, 2) == 0xa8 || load<u8>(at, 2) == 0xa9 ? 3 : 0;
 }
 
-/**
- * Bits of the 16 bytes at `at` where a line separator may begin: controls, and the lead bytes of U+0085 and of
- * U+2028 and U+2029 with the byte that follows. U+2026, which ends in other bytes, is among them.
- */
+/** Bits of 16 bytes where a line separator may begin: controls, and those beyond ASCII. */
 // @ts-ignore: decorator
 @inline
 export function separatorBits(bytes: v128, next: v128): u32 {
-  const controls = i8x16.lt_u(bytes, i8x16.splat(0x20));
+  return (i8x16.bitmask(i8x16.lt_u(bytes, i8x16.splat(0x20))) as u32) | wideSeparatorBits(bytes, next);
+}
+
+/**
+ * Bits of 16 bytes where a line separator beyond ASCII may begin: the lead bytes of U+0085 and of U+2028 and U+2029
+ * with the byte that follows. U+2026, which ends in other bytes, is among them.
+ */
+// @ts-ignore: decorator
+@inline
+export function wideSeparatorBits(bytes: v128, next: v128): u32 {
   const nextLines = v128.and(i8x16.eq(bytes, i8x16.splat(-62)), i8x16.eq(next, i8x16.splat(-123)));
   const wide = v128.and(i8x16.eq(bytes, i8x16.splat(-30)), i8x16.eq(next, i8x16.splat(-128)));
-  return i8x16.bitmask(v128.or(controls, v128.or(nextLines, wide))) as u32;
+  return i8x16.bitmask(v128.or(nextLines, wide)) as u32;
 }
 
 /** Code points of a well-formed piece: bytes that are no continuation. */

@@ -145,8 +145,6 @@ export function countWords(start: usize, end: usize, sets: usize): u32 {
 }
 
 /** Fills the sets of a text's blocks, and of one more; returns how many blocks there are. */
-// @ts-ignore: decorator
-@inline
 function classifyText(start: usize, end: usize, sets: usize): usize {
   blocks = sets;
   origin = start;
@@ -155,7 +153,14 @@ function classifyText(start: usize, end: usize, sets: usize): usize {
   const count = ((end - start) >> 6) + 1;
   nextLetters = nextNumbers = nextRuns = nextSingles = 0;
   wideEnd = 0;
-  for (let i: usize = 0; i < count; i++) classify(start + (i << 6), sets + i * blockSetBytes);
+  for (let i: usize = 0; i < count; i++) {
+    const first = sets + i * blockSetBytes;
+    i = classifyAscii(i, count - 1);
+    if ((nextLetters | nextNumbers | nextRuns | nextSingles) != 0) addNext(first);
+    const block = sets + i * blockSetBytes;
+    const wide = load<u64>(block, continuationSet);
+    if (wide != 0) classifyWide(start + (i << 6), block, wide);
+  }
   memory.fill(sets + count * blockSetBytes, 0, blockSetBytes);
   return count;
 }
@@ -228,55 +233,103 @@ function kindAt(at: usize): u32 {
   return at < limit ? classAt(at, limit) & kindMask : space;
 }
 
-/** Makes the sets of 64 bytes. */
-function classify(at: usize, block: usize): void {
-  let letters: u64 = 0;
-  let numbers: u64 = 0;
-  let underscores: u64 = 0;
-  let spaces: u64 = 0;
-  let joiners: u64 = 0;
-  let numberJoiners: u64 = 0;
-  let wide: u64 = 0;
-  for (let i: usize = 0; i < 4; i++) {
-    const bytes = v128.load(at + (i << 4));
-    const shift = (i << 4) as u64;
-    const isLetter = i8x16.lt_u(i8x16.sub(v128.or(bytes, i8x16.splat(0x20)), i8x16.splat(0x61)), i8x16.splat(26));
-    const isNumber = i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(10));
-    const isUnderscore = i8x16.eq(bytes, i8x16.splat(0x5f));
-    const isControl = v128.or(
-      i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(9)), i8x16.splat(5)),
-      i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(0x1c)), i8x16.splat(5)),
-    );
-    const isJoiner = v128.or(i8x16.eq(bytes, i8x16.splat(0x27)), i8x16.eq(bytes, i8x16.splat(0x2e)));
-    const isNumberJoiner = v128.or(i8x16.eq(bytes, i8x16.splat(0x2c)), i8x16.eq(bytes, i8x16.splat(0x3b)));
-    letters |= (i8x16.bitmask(isLetter) as u64) << shift;
-    numbers |= (i8x16.bitmask(isNumber) as u64) << shift;
-    underscores |= (i8x16.bitmask(isUnderscore) as u64) << shift;
-    spaces |= (i8x16.bitmask(isControl) as u64) << shift;
-    joiners |= (i8x16.bitmask(isJoiner) as u64) << shift;
-    numberJoiners |= (i8x16.bitmask(isNumberJoiner) as u64) << shift;
-    wide |= (i8x16.bitmask(bytes) as u64) << shift;
+/** Loaded, constants stay in registers; what is written as a constant is made anew for each block. */
+const constants: usize = memory.data(13 * 16);
+v128.store(constants, i8x16.splat(0x20), 0);
+v128.store(constants, i8x16.splat(0x1f), 16);
+v128.store(constants, i8x16.splat(-128 + 26), 32);
+v128.store(constants, i8x16.splat(0x50), 48);
+v128.store(constants, i8x16.splat(-128 + 10), 64);
+v128.store(constants, i8x16.splat(0x5f), 80);
+v128.store(constants, i8x16.splat(0x77), 96);
+v128.store(constants, i8x16.splat(0x64), 112);
+v128.store(constants, i8x16.splat(-128 + 5), 128);
+v128.store(constants, i8x16.splat(0x27), 144);
+v128.store(constants, i8x16.splat(0x2e), 160);
+v128.store(constants, i8x16.splat(0x2c), 176);
+v128.store(constants, i8x16.splat(0x3b), 192);
+
+/** Makes the sets of blocks from one on, up to the first that has more than ASCII, or the last: which one that is. */
+function classifyAscii(from: usize, last: usize): usize {
+  const caseBit = v128.load(constants, 0);
+  const lettersUp = v128.load(constants, 16);
+  const letterLimit = v128.load(constants, 32);
+  const numbersUp = v128.load(constants, 48);
+  const numberLimit = v128.load(constants, 64);
+  const underscore = v128.load(constants, 80);
+  const controlsUp = v128.load(constants, 96);
+  const separatorsUp = v128.load(constants, 112);
+  const controlLimit = v128.load(constants, 128);
+  const quote = v128.load(constants, 144);
+  const dot = v128.load(constants, 160);
+  const comma = v128.load(constants, 176);
+  const semicolon = v128.load(constants, 192);
+  const spaceEnds = wordsEndAtSpace();
+  const behind = ((1 as u64) << (((limit - origin) & 63) as u64)) - 1;
+  let block = blocks + from * blockSetBytes;
+  let at = origin + (from << 6);
+  for (let i = from; ; i++) {
+    let letters: u64 = 0;
+    let numbers: u64 = 0;
+    let underscores: u64 = 0;
+    let spaces: u64 = 0;
+    let joiners: u64 = 0;
+    let numberJoiners: u64 = 0;
+    let wide: u64 = 0;
+    for (let k: usize = 0; k < 4; k++) {
+      const bytes = v128.load(at + (k << 4));
+      const shift = (k << 4) as u64;
+      // What a range begins with is moved to the least number there is, so that one comparison does.
+      const isLetter = i8x16.lt_s(i8x16.add(v128.or(bytes, caseBit), lettersUp), letterLimit);
+      const isNumber = i8x16.lt_s(i8x16.add(bytes, numbersUp), numberLimit);
+      const isUnderscore = i8x16.eq(bytes, underscore);
+      const isControl = v128.or(
+        i8x16.lt_s(i8x16.add(bytes, controlsUp), controlLimit),
+        i8x16.lt_s(i8x16.add(bytes, separatorsUp), controlLimit),
+      );
+      const isJoiner = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, dot));
+      const isNumberJoiner = v128.or(i8x16.eq(bytes, comma), i8x16.eq(bytes, semicolon));
+      letters |= (i8x16.bitmask(isLetter) as u64) << shift;
+      numbers |= (i8x16.bitmask(isNumber) as u64) << shift;
+      underscores |= (i8x16.bitmask(isUnderscore) as u64) << shift;
+      spaces |= (i8x16.bitmask(isControl) as u64) << shift;
+      joiners |= (i8x16.bitmask(isJoiner) as u64) << shift;
+      numberJoiners |= (i8x16.bitmask(isNumberJoiner) as u64) << shift;
+      wide |= (i8x16.bitmask(bytes) as u64) << shift;
+    }
+    // Bytes behind the text are nothing at all.
+    const inside = i < last ? ~(0 as u64) : behind;
+    letters &= inside;
+    numbers &= inside;
+    const ascii = ~wide & inside;
+    const runs = spaceEnds ? ascii & ~spaces : letters | numbers | (underscores & inside);
+    const symbols = ascii & ~(runs | spaces);
+    store<u64>(block, letters, letterSet);
+    store<u64>(block, numbers, numberSet);
+    store<u64>(block, runs, runSet);
+    store<u64>(block, symbols, singleSet);
+    store<u64>(block, symbols, singleStartSet);
+    store<u64>(block, letters | numbers, plainSet);
+    store<u64>(block, 0, ideographSet);
+    store<u64>(block, joiners & symbols, joinerSet);
+    store<u64>(block, numberJoiners & symbols, numberJoinerSet);
+    store<u64>(block, wide & inside, continuationSet);
+    if ((wide & inside) != 0 || i == last) return i;
+    at += 64;
+    block += blockSetBytes;
   }
-  // Bytes behind the text are nothing at all.
-  const rest = limit - at;
-  const inside: u64 = rest >= 64 ? ~0 : ((1 as u64) << (rest as u64)) - 1;
-  letters &= inside;
-  numbers &= inside;
-  const ascii = ~wide & inside;
-  const runs = wordsEndAtSpace() ? ascii & ~spaces : letters | numbers | (underscores & inside);
-  const symbols = ascii & ~(runs | spaces);
-  store<u64>(block, letters | nextLetters, letterSet);
-  store<u64>(block, numbers | nextNumbers, numberSet);
-  store<u64>(block, runs | nextRuns, runSet);
-  store<u64>(block, symbols | nextSingles, singleSet);
-  store<u64>(block, symbols, singleStartSet);
-  store<u64>(block, letters | numbers, plainSet);
-  store<u64>(block, 0, ideographSet);
-  store<u64>(block, joiners & symbols, joinerSet);
-  store<u64>(block, numberJoiners & symbols, numberJoinerSet);
-  store<u64>(block, 0, continuationSet);
-  if ((nextLetters | nextNumbers | nextRuns | nextSingles) != 0) nextLetters = nextNumbers = nextRuns = nextSingles = 0;
-  if ((wide & inside) != 0) classifyWide(at, block, wide & inside);
+  return last;
+}
+
+/** What the block before could not hold. */
+// @ts-ignore: decorator
+@inline
+function addNext(block: usize): void {
+  store<u64>(block, load<u64>(block, letterSet) | nextLetters, letterSet);
+  store<u64>(block, load<u64>(block, numberSet) | nextNumbers, numberSet);
+  store<u64>(block, load<u64>(block, runSet) | nextRuns, runSet);
+  store<u64>(block, load<u64>(block, singleSet) | nextSingles, singleSet);
+  nextLetters = nextNumbers = nextRuns = nextSingles = 0;
 }
 
 /** Adds the characters beyond ASCII that begin in a block, one by one. */
