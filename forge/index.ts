@@ -2,7 +2,11 @@
 export * from "./base/index.ts";
 export * from "./card/index.ts";
 export * from "./dedup/index.ts";
+export * from "./kernels/bpe.ts";
+export * from "./kernels/fasttext.ts";
 export * from "./kernels/index.ts";
+export { NgramIndex, planNgramIndex, type NgramHits } from "./kernels/ngram-index.ts";
+export { normalWordSpans } from "./kernels/normal-words.ts";
 export * from "./pipeline/index.ts";
 export * from "./shard/index.ts";
 export * from "./teach/index.ts";

@@ -1,5 +1,5 @@
 /** Attributes the hits of one document: to which part of which example, how much of it, and where in the text. */
-import { normalWordSpans } from "../kernels/index.ts";
+import { normalWordSpans } from "../kernels/normal-words.ts";
 import { merge } from "./cut.ts";
 import type { ContaminationIndex } from "./index-files.ts";
 import type { ByteRange, ExamplePart } from "./types.ts";

@@ -17,7 +17,8 @@ import {
   writeFileAtomic,
   type FileDigest,
 } from "../base/index.ts";
-import { NgramIndex, type ShingleSequences } from "../kernels/index.ts";
+import type { ShingleSequences } from "../kernels/index.ts";
+import { NgramIndex } from "../kernels/ngram-index.ts";
 import { collectGrams, type GramOptions, type GramTables } from "./build.ts";
 import type { GramHash } from "./cover.ts";
 import { exampleParts, type ContaminationKernels, type EvaluationExample, type ExamplePart } from "./types.ts";

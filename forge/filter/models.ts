@@ -1,7 +1,7 @@
 /** fastText models of filters, each loaded once in a thread. */
 import { readFile } from "node:fs/promises";
 import { EnvironmentError, isSystemError } from "../base/index.ts";
-import { loadFastText, type FastTextClassifier } from "../kernels/fasttext.ts";
+import type { FastTextClassifier } from "../kernels/fasttext.ts";
 
 /** Models of this thread, by path. */
 const loaded = new Map<string, Promise<FastTextClassifier>>();
@@ -16,7 +16,9 @@ const loaded = new Map<string, Promise<FastTextClassifier>>();
 export async function loadModel(path: string, kind: "language" | "classifier"): Promise<FastTextClassifier> {
   const known = loaded.get(path);
   if (known !== undefined) return await known;
-  const loading = readModel(path, kind).then((bytes) => loadFastText(bytes, path));
+  const loading = Promise.all([readModel(path, kind), import("../kernels/fasttext.ts")]).then(
+    ([bytes, { loadFastText }]) => loadFastText(bytes, path),
+  );
   loaded.set(path, loading);
   loading.catch(() => loaded.delete(path));
   return await loading;

@@ -1,7 +1,6 @@
 /**
  * Statistics of quality filters and C4's line rules over columns of UTF-8 text; filter-types.ts defines every count.
  */
-import { wasmC4 } from "./c4-wasm.ts";
 import {
   finewebStatisticNames,
   type C4Edit,
@@ -12,11 +11,7 @@ import {
   type FilterStatistics,
   type LimitedStatistics,
 } from "./filter-types.ts";
-import { chosenStatistics, wasmFilterStatistics, wasmFinewebStatistics, wasmStatisticsWithin } from "./filter-wasm.ts";
 import { loadKernels, type LoadKernelsOptions } from "./index.ts";
-import { kernelInstance } from "./instance.ts";
-import { c4Lines, measureC4 } from "./reference/c4-lines.ts";
-import { filterStatistics, statisticsWithin } from "./reference/filter-statistics.ts";
 import type { TextColumn } from "./types.ts";
 
 export * from "./filter-types.ts";
@@ -46,14 +41,6 @@ export interface FilterKernels {
   measureC4(column: TextColumn, rules: C4LineRules, choice?: EditedStatisticsChoice): C4Measure;
 }
 
-const referenceFilters: FilterKernels = {
-  implementation: "reference",
-  computeFilterStatistics: filterStatistics,
-  computeStatisticsWithin: statisticsWithin,
-  computeFinewebStatistics: (column) => chosenStatistics(filterStatistics(column), finewebStatisticNames),
-  editC4Lines: c4Lines,
-  measureC4: (column, rules, choice = "all") => measureC4(column, rules, choice),
-};
 let fast: FilterKernels | undefined;
 
 /**
@@ -63,15 +50,40 @@ let fast: FilterKernels | undefined;
  */
 export async function loadFilterKernels(options: LoadKernelsOptions = {}): Promise<FilterKernels> {
   const { implementation } = await loadKernels(options);
-  if (implementation === "reference") return referenceFilters;
+  if (implementation === "reference") return await loadReference();
+  fast ??= await loadFast();
+  return fast ?? (await loadReference());
+}
+
+async function loadFast(): Promise<FilterKernels | undefined> {
+  const [{ kernelInstance }, { wasmC4 }, statistics] = await Promise.all([
+    import("./instance.ts"),
+    import("./c4-wasm.ts"),
+    import("./filter-wasm.ts"),
+  ]);
   const instance = await kernelInstance();
-  if (instance === undefined) return referenceFilters;
-  fast ??= {
+  if (instance === undefined) return undefined;
+  return {
     implementation: "wasm",
-    computeFilterStatistics: wasmFilterStatistics(instance),
-    computeStatisticsWithin: wasmStatisticsWithin(instance),
-    computeFinewebStatistics: wasmFinewebStatistics(instance),
+    computeFilterStatistics: statistics.wasmFilterStatistics(instance),
+    computeStatisticsWithin: statistics.wasmStatisticsWithin(instance),
+    computeFinewebStatistics: statistics.wasmFinewebStatistics(instance),
     ...wasmC4(instance),
   };
-  return fast;
+}
+
+async function loadReference(): Promise<FilterKernels> {
+  const [{ c4Lines, measureC4 }, { filterStatistics, statisticsWithin }, { chosenStatistics }] = await Promise.all([
+    import("./reference/c4-lines.ts"),
+    import("./reference/filter-statistics.ts"),
+    import("./filter-wasm.ts"),
+  ]);
+  return {
+    implementation: "reference",
+    computeFilterStatistics: filterStatistics,
+    computeStatisticsWithin: statisticsWithin,
+    computeFinewebStatistics: (column) => chosenStatistics(filterStatistics(column), finewebStatisticNames),
+    editC4Lines: c4Lines,
+    measureC4: (column, rules, choice = "all") => measureC4(column, rules, choice),
+  };
 }

@@ -1,18 +1,12 @@
 /**
  * The door of the text kernels: hot loops over UTF-8 bytes, each in two implementations with equal results.
  *
- * `FORGE_KERNELS=reference` or `wasm` forces one; otherwise WebAssembly is taken where it runs.
+ * `FORGE_KERNELS=reference` or `wasm` forces one; otherwise WebAssembly is taken where it runs. Only the one that is
+ * taken is loaded. Doors of their own: `bpe.ts`, `fasttext.ts`, `filter-statistics.ts`, `ngram-index.ts`, `normal-words.ts`.
  */
 import { EnvironmentError, UsageError } from "../base/errors.ts";
-import { kernelInstance } from "./instance.ts";
-import { referenceKernels } from "./reference/index.ts";
 import type { TextKernels } from "./types.ts";
-import { wasmKernels } from "./wasm.ts";
 
-export * from "./bpe.ts";
-export * from "./fasttext.ts";
-export { NgramIndex, planNgramIndex, type NgramHits } from "./ngram-index.ts";
-export { normalWordSpans } from "./normal-words.ts";
 export * from "./types.ts";
 
 const implementations = ["auto", "reference", "wasm"] as const;
@@ -32,17 +26,24 @@ let fast: TextKernels | undefined;
  */
 export async function loadKernels(options: LoadKernelsOptions = {}): Promise<TextKernels> {
   const wanted = options.implementation ?? implementationOf(process.env["FORGE_KERNELS"]);
-  if (wanted === "reference") return referenceKernels;
-  if (fast === undefined) {
-    const instance = await kernelInstance();
-    if (instance !== undefined) fast = wasmKernels(instance);
-  }
+  if (wanted === "reference") return await loadReference();
+  fast ??= await loadFast();
   if (fast === undefined && wanted === "wasm") {
     throw new EnvironmentError("kernels-unavailable", "The WebAssembly text kernels do not run here", {
       hint: "Build them with `npm run build:kernels`, or leave FORGE_KERNELS unset.",
     });
   }
-  return fast ?? referenceKernels;
+  return fast ?? (await loadReference());
+}
+
+async function loadFast(): Promise<TextKernels | undefined> {
+  const [{ kernelInstance }, { wasmKernels }] = await Promise.all([import("./instance.ts"), import("./wasm.ts")]);
+  const instance = await kernelInstance();
+  return instance === undefined ? undefined : wasmKernels(instance);
+}
+
+async function loadReference(): Promise<TextKernels> {
+  return (await import("./reference/index.ts")).referenceKernels;
 }
 
 function implementationOf(value: string | undefined): KernelImplementation {

@@ -9,7 +9,6 @@ import { planSchema } from "../../schemas/run/plan.ts";
 import { DataError, exists, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
 import { openSources, readSplit, splitSources, type RecordPlace, type SplitPart } from "../read/index.ts";
 import { openParquet, readTokenFile } from "../shard/index.ts";
-import { loadTokenizer } from "../tokenize/index.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { inputsPath, planPath, tokenizerPath } from "./layout.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
@@ -65,6 +64,7 @@ export async function locateToken(folder: string, shard: string, position: numbe
   while ((offsets[document + 1] as number) <= position) document++;
   const start = offsets[document] as number;
   const end = offsets[document + 1] as number;
+  const { loadTokenizer } = await import("../tokenize/index.ts");
   const tokenizer = await loadTokenizer(join(folder, tokenizerPath));
   const special = new Set([metadata.bosId, metadata.eosId]);
   const decode = (from: number, to: number): string =>

@@ -1,5 +1,5 @@
 /** Asks an identifier about every piece of a sample. */
-import type { FastTextClassifier } from "../../forge/kernels/index.ts";
+import type { FastTextClassifier } from "../../forge/kernels/fasttext.ts";
 import type { Answer } from "./figures.ts";
 import { piecesOf, type LabelledTexts } from "./sample.ts";
 

@@ -7,16 +7,10 @@ import type { Random } from "../../forge/base/random.ts";
 import { filterClassTable } from "../../forge/kernels/filter-classes.ts";
 import { loadFilterKernels } from "../../forge/kernels/filter-statistics.ts";
 import { wasmFilterStatistics } from "../../forge/kernels/filter-wasm.ts";
-import {
-  createBpeEncoder,
-  createBpeTrainer,
-  loadFastText,
-  loadKernels,
-  NgramIndex,
-  parseTokenizerJson,
-  type BpeModel,
-  type TextColumn,
-} from "../../forge/kernels/index.ts";
+import { createBpeEncoder, createBpeTrainer, parseTokenizerJson, type BpeModel } from "../../forge/kernels/bpe.ts";
+import { loadFastText } from "../../forge/kernels/fasttext.ts";
+import { loadKernels, type TextColumn } from "../../forge/kernels/index.ts";
+import { NgramIndex } from "../../forge/kernels/ngram-index.ts";
 import { ownKernelInstance } from "../../forge/kernels/own-instance.ts";
 import { filterStatistics } from "../../forge/kernels/reference/filter-statistics.ts";
 import { smallTokenizerJson } from "../kernels/bpe-support.ts";

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { NgramIndex, planNgramIndex } from "../../forge/kernels/index.ts";
+import { NgramIndex, planNgramIndex } from "../../forge/kernels/ngram-index.ts";
 import { random } from "../../forge/base/random.ts";
 import { column, wasm } from "./support.ts";
 

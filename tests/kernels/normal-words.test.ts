@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { normalWordSpans } from "../../forge/kernels/index.ts";
+import { normalWordSpans } from "../../forge/kernels/normal-words.ts";
 import { column, wasm } from "./support.ts";
 
 /** Words of the normal form, and the pieces of the text that the spans give. */

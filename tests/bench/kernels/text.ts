@@ -4,7 +4,8 @@
  * `decontaminate` runs against its plain twin, `jsonl-extract` against JSON.parse and encodeInto.
  */
 import { random } from "../../../forge/base/random.ts";
-import { loadKernels, NgramIndex, type NgramHits, type TextColumn } from "../../../forge/kernels/index.ts";
+import { loadKernels, type TextColumn } from "../../../forge/kernels/index.ts";
+import { NgramIndex, type NgramHits } from "../../../forge/kernels/ngram-index.ts";
 import { missingCorpus, sharedCorpus, type BenchRow } from "../harness.ts";
 import { batchMegabytes, chunksOf, megabytesOf, textBatches } from "./corpus.ts";
 

