@@ -14,8 +14,11 @@ import type { ChunkStatistics } from "hyparquet-writer/src/types.js";
 /** Bytes of values at which a page ends: they still lie in the cache when they are compressed. */
 export const pageBytes: number = 2 ** 20;
 
-/** Bodies below this stay as they are: a frame of their own would be longer, and setting it up costs 20 µs. */
-const leastCompressed = 128;
+/**
+ * Bodies below this stay as they are. A frame of its own costs 20 to 50 µs to set up: at the fastest level that is more
+ * than a few KB of floats are worth (2 % of a file of rejects), and for 100 bytes it would be longer than they are.
+ */
+const leastCompressed = (zstdLevel: number): number => (zstdLevel === 1 ? 8192 : 128);
 
 /** Everything about a page but its header. */
 interface Page {
@@ -49,6 +52,13 @@ export class RowLevels {
     return this.#levels[row] === 1;
   }
 
+  nullsIn(start: number, end: number): number {
+    if (start === 0 && end === this.rows) return this.nulls;
+    let nulls = 0;
+    for (let row = start; row < end; row++) nulls += 1 - (this.#levels[row] as number);
+    return nulls;
+  }
+
   /** A view of rows `[start, end)`. */
   view(start: number, end: number): Uint8Array {
     return this.#levels.subarray(start, end);
@@ -64,12 +74,14 @@ export class RowLevels {
 export class ColumnPages {
   readonly #nullable: boolean;
   readonly #zstdLevel: number;
+  readonly #leastCompressed: number;
   #dictionary: { readonly values: number; readonly bytes: number; readonly body: Uint8Array } | undefined;
   #pages: Page[] = [];
 
   constructor(nullable: boolean, zstdLevel: number) {
     this.#nullable = nullable;
     this.#zstdLevel = zstdLevel;
+    this.#leastCompressed = leastCompressed(zstdLevel);
   }
 
   /** The values to which later pages' indexes point. The body may be overwritten afterwards. */
@@ -78,17 +90,19 @@ export class ColumnPages {
     this.#dictionary = { values, bytes: body.length, body: this.#compress(body) };
   }
 
-  /** @param body of the rows that have a value; may be overwritten afterwards */
-  add(encoding: Encoding, levels: Uint8Array, body: Uint8Array): void {
-    let nulls = 0;
-    for (const level of levels) nulls += 1 - level;
-    const compressed = body.length < leastCompressed ? body : this.#compress(body);
+  /**
+   * @param levels of the page's rows; this and the body may be overwritten afterwards
+   * @param nulls how many of the levels are 0
+   * @param body of the rows that have a value
+   */
+  add(encoding: Encoding, levels: Uint8Array, nulls: number, body: Uint8Array): void {
+    const compressed = body.length < this.#leastCompressed ? body : this.#compress(body);
     const isCompressed = compressed.length < body.length;
     this.#pages.push({
       encoding,
       rows: levels.length,
       nulls,
-      levels: this.#nullable ? encodeRuns(levels, 1) : new Uint8Array(),
+      levels: this.#nullable ? encodeLevels(levels, nulls) : noLevels,
       bytes: body.length,
       body: isCompressed ? compressed : new Uint8Array(body),
       isCompressed,
@@ -183,6 +197,27 @@ export class ColumnPages {
       params: { [constants.ZSTD_c_compressionLevel]: this.#zstdLevel },
     });
   }
+}
+
+const noLevels = new Uint8Array();
+
+function encodeLevels(levels: Uint8Array, nulls: number): Uint8Array {
+  const writer = new ByteWriter(16 + (levels.length >> 3));
+  if (nulls === 0 || nulls === levels.length) {
+    // One run of all rows.
+    writer.appendVarInt(levels.length << 1);
+    writer.appendUint8(nulls === 0 ? 1 : 0);
+    return writer.getBytes();
+  }
+  // One bit for each row; runs would save little where they do not save all.
+  const groups = Math.ceil(levels.length / 8);
+  writer.appendVarInt((groups << 1) | 1);
+  for (let row = 0; row < groups * 8; row += 8) {
+    let bits = 0;
+    for (let bit = 0; bit < 8; bit++) bits |= (levels[row + bit] ?? 0) << bit;
+    writer.appendUint8(bits);
+  }
+  return writer.getBytes();
 }
 
 /** Parquet's hybrid of runs and packed bits. */

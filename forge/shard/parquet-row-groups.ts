@@ -123,17 +123,9 @@ export async function createRowGroups(
     },
     append(batch, start) {
       const values = columns.map(({ name }) => batch.columns[name] ?? allNull);
-      const texts = values.filter((one) => "offsets" in one);
-      const otherBytes = valueBytes * (values.length - texts.length);
+      const bytes = rowBytes(values, start, batch.rows);
       let end = start;
-      while (end < batch.rows && pending < rowGroupBytes) {
-        pending += otherBytes;
-        for (const { offsets, rows: chosen } of texts) {
-          const row = chosen === undefined ? end : (chosen[end] as number);
-          pending += (offsets[row + 1] as number) - (offsets[row] as number);
-        }
-        end++;
-      }
+      while (end < batch.rows && pending < rowGroupBytes) pending += bytes[end++ - start] as number;
       for (const [i, one] of values.entries()) data[i]?.append(one, start, end);
       rows += end - start;
       count += end - start;
@@ -159,4 +151,17 @@ export async function createRowGroups(
     },
     [Symbol.asyncDispose]: async () => await file[Symbol.asyncDispose](),
   };
+}
+
+/** What rows `[start, end)` count towards a row group. */
+function rowBytes(columns: readonly ParquetColumnValues[], start: number, end: number): Float64Array {
+  const texts = columns.filter((one) => "offsets" in one);
+  const bytes = new Float64Array(end - start).fill(valueBytes * (columns.length - texts.length));
+  for (const { offsets, rows } of texts) {
+    for (let i = start; i < end; i++) {
+      const row = rows === undefined ? i : (rows[i] as number);
+      bytes[i - start] = (bytes[i - start] as number) + (offsets[row + 1] as number) - (offsets[row] as number);
+    }
+  }
+  return bytes;
 }

@@ -12,18 +12,15 @@ class LengthPrefixed {
     return this.#bytes.subarray(0, this.length);
   }
 
-  at(position: number): number {
-    return this.#bytes[position] as number;
-  }
-
-  textLength(position: number): number {
-    return this.#bytes.readUInt32LE(position);
+  /** The same with room behind them: no view is made. */
+  get buffer(): Uint8Array {
+    return this.#bytes;
   }
 
   append(source: Uint8Array, start: number, end: number): void {
     const bytes = end - start;
     this.#reserve(4 + bytes);
-    let to = this.#bytes.writeUInt32LE(bytes, this.length);
+    let to = this.#writeLength(bytes);
     // A short copy by hand is faster than making a view.
     if (bytes < 48) for (let i = start; i < end; i++) this.#bytes[to++] = source[i] as number;
     else this.#bytes.set(source.subarray(start, end), to);
@@ -33,7 +30,7 @@ class LengthPrefixed {
   appendString(text: string): void {
     this.#reserve(4 + 3 * text.length);
     const bytes = this.#bytes.write(text, this.length + 4, "utf8");
-    this.#bytes.writeUInt32LE(bytes, this.length);
+    this.#writeLength(bytes);
     this.length += 4 + bytes;
   }
 
@@ -41,6 +38,12 @@ class LengthPrefixed {
   truncate(length: number): void {
     this.length = length;
     if (length === 0 && this.#bytes.length > 4 * pageBytes) this.#bytes = Buffer.allocUnsafeSlow(2 * pageBytes);
+  }
+
+  /** Returns the position behind it. */
+  #writeLength(bytes: number): number {
+    for (let i = 0; i < 4; i++) this.#bytes[this.length + i] = bytes >>> (8 * i);
+    return this.length + 4;
   }
 
   #reserve(bytes: number): void {
@@ -85,7 +88,7 @@ export class PlainTexts {
   #endPage(): void {
     const { rows } = this.#levels;
     if (rows === 0) return;
-    this.#pages.add("PLAIN", this.#levels.view(0, rows), this.#texts.bytes);
+    this.#pages.add("PLAIN", this.#levels.view(0, rows), this.#levels.nulls, this.#texts.bytes);
     this.#levels.clear();
     this.#texts.truncate(0);
   }
@@ -100,7 +103,7 @@ export class DictionaryTexts {
   readonly #levels = new RowLevels();
   /** Each different text once, or all of them when they do not recur. */
   readonly #texts = new LengthPrefixed();
-  /** Where texts begin, by their number. */
+  /** Where texts begin, by their number, and where the last ends: there is no gap between them. */
   #positions = new Int32Array(256);
   #distinct = 0;
   /** Number of the text of each row that has one. */
@@ -146,7 +149,7 @@ export class DictionaryTexts {
       const body = new Uint8Array(1 + indexes.length);
       body[0] = bitWidth;
       body.set(indexes, 1);
-      this.#pages.add("RLE_DICTIONARY", this.#levels.view(0, this.#levels.rows), body);
+      this.#pages.add("RLE_DICTIONARY", this.#levels.view(0, this.#levels.rows), this.#levels.nulls, body);
     } else this.#writePlain(codes);
     this.#levels.clear();
     this.#texts.truncate(0);
@@ -173,16 +176,17 @@ export class DictionaryTexts {
   #codeOfLast(position: number): number {
     if (2 * this.#distinct >= this.#table.length) this.#growTable();
     const mask = this.#table.length - 1;
-    for (let slot = this.#hash(position) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#hash(position, this.#texts.length) & mask; ; slot = (slot + 1) & mask) {
       const code = (this.#table[slot] as number) - 1;
       if (code < 0) return (this.#table[slot] = this.#newCode(position) + 1) - 1;
-      if (this.#equal(this.#positions[code] as number, position)) return code;
+      if (this.#isLast(code, position)) return code;
     }
   }
 
   #newCode(position: number): number {
-    if (this.#distinct === this.#positions.length) this.#positions = grownBy2(this.#positions);
+    if (this.#distinct + 1 === this.#positions.length) this.#positions = grownBy2(this.#positions);
     this.#positions[this.#distinct] = position;
+    this.#positions[this.#distinct + 1] = this.#texts.length;
     return this.#distinct++;
   }
 
@@ -190,34 +194,42 @@ export class DictionaryTexts {
     const table = new Int32Array(this.#table.length * 4);
     const mask = table.length - 1;
     for (let code = 0; code < this.#distinct; code++) {
-      let slot = this.#hash(this.#positions[code] as number) & mask;
+      let slot = this.#hash(this.#positions[code] as number, this.#end(code)) & mask;
       while (table[slot] !== 0) slot = (slot + 1) & mask;
       table[slot] = code + 1;
     }
     this.#table = table;
   }
 
-  /** FNV-1a of a text with its length, of which the upper bits are brought down. */
-  #hash(position: number): number {
-    const end = position + 4 + this.#texts.textLength(position);
+  #end(code: number): number {
+    return this.#positions[code + 1] as number;
+  }
+
+  /** FNV-1a of a text and its length, of which the upper bits are brought down. */
+  #hash(start: number, end: number): number {
+    const bytes = this.#texts.buffer;
     let hash = 0x811c9dc5;
-    for (let i = position; i < end; i++) hash = Math.imul(hash ^ this.#texts.at(i), 0x01000193);
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
     return hash ^ (hash >>> 15);
   }
 
-  #equal(a: number, b: number): boolean {
-    const bytes = 4 + this.#texts.textLength(a);
-    for (let i = 0; i < bytes; i++) if (this.#texts.at(a + i) !== this.#texts.at(b + i)) return false;
+  /** Whether the text with a number is the one that was appended last; both with their lengths. */
+  #isLast(code: number, last: number): boolean {
+    const bytes = this.#texts.buffer;
+    const start = this.#positions[code] as number;
+    // Its own length is the first that is compared.
+    const length = this.#texts.length - last;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== bytes[last + i]) return false;
     return true;
   }
 
   #writePlain(codes: Int32Array): void {
     const plain = this.#plain;
-    const { bytes } = this.#texts;
+    const { buffer: bytes } = this.#texts;
     for (let row = 0, i = 0; row < this.#levels.rows; row++) {
       if (this.#levels.hasValue(row)) {
-        const position = this.#positions[codes[i++] as number] as number;
-        plain.push(bytes, position + 4, position + 4 + this.#texts.textLength(position));
+        const code = codes[i++] as number;
+        plain.push(bytes, (this.#positions[code] as number) + 4, this.#end(code));
       } else plain.pushNull();
     }
     plain.finish();
@@ -238,18 +250,18 @@ export class DictionaryTexts {
   }
 
   #text(code: number): Uint8Array {
-    const start = (this.#positions[code] as number) + 4;
-    return new Uint8Array(this.#texts.bytes.subarray(start, start + this.#texts.textLength(start - 4)));
+    return new Uint8Array(this.#texts.bytes.subarray((this.#positions[code] as number) + 4, this.#end(code)));
   }
 
   #compare(a: number, b: number): number {
-    const [first, second] = [this.#positions[a] as number, this.#positions[b] as number];
-    const [ofFirst, ofSecond] = [this.#texts.textLength(first), this.#texts.textLength(second)];
-    for (let i = 4; i < 4 + Math.min(ofFirst, ofSecond); i++) {
-      const difference = this.#texts.at(first + i) - this.#texts.at(second + i);
+    const bytes = this.#texts.buffer;
+    const [ofA, ofB] = [this.#positions[a] as number, this.#positions[b] as number];
+    const [bytesOfA, bytesOfB] = [this.#end(a) - ofA, this.#end(b) - ofB];
+    for (let i = 4; i < Math.min(bytesOfA, bytesOfB); i++) {
+      const difference = (bytes[ofA + i] as number) - (bytes[ofB + i] as number);
       if (difference !== 0) return difference;
     }
-    return ofFirst - ofSecond;
+    return bytesOfA - bytesOfB;
   }
 }
 

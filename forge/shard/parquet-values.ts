@@ -121,13 +121,13 @@ class NumberValues implements ColumnValues {
     const levels = this.#levels;
     const width = this.#values.BYTES_PER_ELEMENT;
     const bytes = new Uint8Array(this.#values.buffer);
-    for (let row = 0, at = 0; row < levels.rows;) {
-      const page = levels.view(row, Math.min(row + pageBytes / width, levels.rows));
-      let end = at;
-      for (const level of page) end += level * width;
-      this.pages.add("PLAIN", page, bytes.subarray(at, end));
-      row += page.length;
-      at = end;
+    for (let start = 0, at = 0; start < levels.rows;) {
+      const end = Math.min(start + pageBytes / width, levels.rows);
+      const nulls = levels.nullsIn(start, end);
+      const bodyEnd = at + (end - start - nulls) * width;
+      this.pages.add("PLAIN", levels.view(start, end), nulls, bytes.subarray(at, bodyEnd));
+      start = end;
+      at = bodyEnd;
     }
     const statistics = numberStatistics(this.#values.subarray(0, levels.rows - levels.nulls));
     const nulls = BigInt(levels.nulls);
@@ -174,22 +174,33 @@ function physicalNumber(type: ParquetType, value: StoredValue): number | bigint 
 }
 
 function numberStatistics(values: NumberArray): ChunkStatistics {
-  let least: number | bigint | undefined;
-  let most: number | bigint | undefined;
-  let nans = 0n;
-  for (const value of values) {
-    if (Number.isNaN(value)) nans++;
-    else {
-      if (least === undefined || value < least) least = value;
-      if (most === undefined || value > most) most = value;
-    }
+  if (values instanceof BigInt64Array || values instanceof Int32Array) {
+    const [least, most] = bounds<number | bigint>(values);
+    return least === undefined || most === undefined ? {} : { min_value: least, max_value: most };
   }
-  const isFloat = values instanceof Float32Array || values instanceof Float64Array;
-  if (least === undefined || most === undefined) return isFloat ? { nan_count: nans } : {};
+  const [least, most] = bounds(values);
+  let nans = 0;
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) nans++;
+  const nan_count = BigInt(nans);
+  if (least === undefined || most === undefined) return { nan_count };
   // Zeros of both signs are equal, so the bounds take in both.
-  if (isFloat && least === 0) least = -0;
-  if (isFloat && most === 0) most = 0;
-  return { min_value: least, max_value: most, ...(isFloat && { nan_count: nans }) };
+  return { min_value: least === 0 ? -0 : least, max_value: most === 0 ? 0 : most, nan_count };
+}
+
+/** The least and the most but for NaN; undefined when there is none. */
+function bounds<T extends number | bigint>(values: ArrayLike<T>): readonly [T | undefined, T | undefined] {
+  let first = 0;
+  // NaN is not even equal to itself.
+  while (first < values.length && values[first] !== values[first]) first++;
+  if (first === values.length) return [undefined, undefined];
+  let least = values[first] as T;
+  let most = least;
+  for (let i = first + 1; i < values.length; i++) {
+    const value = values[i] as T;
+    if (value < least) least = value;
+    else if (value > most) most = value;
+  }
+  return [least, most];
 }
 
 /** One bit for each value. */
@@ -228,7 +239,7 @@ class BooleanValues implements ColumnValues {
       ...(values.length > 0 && { min_value: !values.includes(false), max_value: values.includes(true) }),
       null_count: BigInt(this.#levels.nulls),
     };
-    this.pages.add("PLAIN", this.#levels.view(0, this.#levels.rows), body);
+    this.pages.add("PLAIN", this.#levels.view(0, this.#levels.rows), this.#levels.nulls, body);
     this.#levels.clear();
     this.#values.length = 0;
     return statistics;

@@ -13,7 +13,7 @@ const python = process.env["FORGE_PYTHON"] ?? shippedPath(".venv", "bin", "pytho
 const missing = !existsSync(python);
 
 async function runPython(script: string, ...args: readonly string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(python, ["-c", script, ...args]);
+  const { stdout } = await promisify(execFile)(python, ["-c", script, ...args], { maxBuffer: 2 ** 26 });
   return JSON.parse(stdout) as unknown;
 }
 
@@ -123,5 +123,51 @@ print(json.dumps({
       found: 1,
       origin: "test",
     });
+  });
+
+  test("pages with and without compression, dictionaries and nulls of every kind are read", async () => {
+    const path = join(folder, "pages.parquet");
+    const rows = Array.from({ length: 20_000 }, (_, i) => ({
+      id: `row ${i * i}`,
+      kind: i % 3 === 0 ? null : `kind ${i % 5}`,
+      one: "always the same",
+      none: null,
+      text: i % 7 === 0 ? null : `${i * i} ß🏋 `.repeat(i % 60),
+      flag: i % 4 === 0 ? null : i % 3 === 0,
+      small: i === 17 ? 0.5 : null,
+      day: new Date(86_400_000 * i),
+    }));
+    for (const zstdLevel of [1, 3]) {
+      await writeParquet(
+        path,
+        [
+          { name: "id", type: "string" },
+          { name: "kind", type: "string", nullable: true },
+          { name: "one", type: "string" },
+          { name: "none", type: "string", nullable: true },
+          { name: "text", type: "string", nullable: true, long: true },
+          { name: "flag", type: "boolean", nullable: true },
+          { name: "small", type: "float", nullable: true },
+          { name: "day", type: "timestamp" },
+        ],
+        rows,
+        { rowGroupBytes: 2 ** 22, zstdLevel },
+      );
+      const script = `
+import json, sys, pyarrow.parquet as pq
+file = pq.ParquetFile(sys.argv[1])
+table = file.read()
+table.validate(full=True)
+group = file.metadata.row_group(0)
+columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+print(json.dumps({
+    "rows": [[*row.values()][:7] + [int(row["day"].timestamp())] for row in table.to_pylist()],
+    "dictionaries": [name for name, column in columns.items() if column.has_dictionary_page],
+    "text": columns["text"].is_stats_set, "found": pq.read_table(sys.argv[1], filters=[("id", "=", "row 289")])["small"].to_pylist()}))
+`;
+      const found = (await runPython(script, path)) as { readonly rows: unknown };
+      expect(found).toMatchObject({ dictionaries: ["kind", "one"], text: false, found: [0.5] });
+      expect(found.rows).toEqual(rows.map((row) => [...Object.values(row).slice(0, 7), row.day.getTime() / 1000]));
+    }
   });
 });

@@ -3,14 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DataError } from "../../forge/base/index.ts";
+import { DataError, random } from "../../forge/base/index.ts";
 import {
   openParquet,
   parquetColumns,
   writeDocuments,
   writeParquet,
+  writeParquetBatches,
   type ParquetColumn,
   type ParquetRow,
+  type ParquetTexts,
 } from "../../forge/shard/index.ts";
 import { documentBatch } from "./support.ts";
 
@@ -61,6 +63,118 @@ test("any rows come back as they were written, whatever the size of a row group"
     ),
     { numRuns: 40 },
   );
+});
+
+test("batches of columns come back as they were given, whatever rows are chosen and wherever a row group ends", async () => {
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.array(
+          fc.record({
+            // Few different names: some columns get a dictionary, some do not.
+            name: fc.constantFrom("", "a", "bb", "Grüße", "世界 🏋"),
+            note: fc.option(fc.string({ unit: "binary", maxLength: 40 })),
+            score: fc.option(fc.float({ noNaN: true })),
+          }),
+          { maxLength: 40 },
+        ),
+        { maxLength: 4 },
+      ),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 1500 }),
+      async (batches, backwards, rowGroupBytes) => {
+        const path = join(folder, `batches-${run++}.parquet`);
+        const chosen = (rows: number): number[] =>
+          Array.from({ length: rows }, (_, i) => (backwards ? rows - 1 - i : i));
+        await writeParquetBatches(
+          path,
+          [
+            { name: "name", type: "string" },
+            { name: "text", type: "string", nullable: true, long: true },
+            { name: "note", type: "string", nullable: true },
+            { name: "score", type: "float", nullable: true },
+            { name: "row", type: "int32" },
+            { name: "absent", type: "double", nullable: true },
+          ],
+          batches.map((rows) => {
+            const notes = texts(rows.map(({ note }) => note));
+            const floats = Float32Array.from(rows, ({ score }) => score ?? Number.NaN);
+            const of = chosen(rows.length);
+            return {
+              rows: rows.length,
+              columns: {
+                name: { ...texts(rows.map(({ name }) => name)), rows: of },
+                text: { ...notes, rows: of },
+                note: { ...notes, rows: of },
+                score: { floats, rows: of },
+                row: (i: number) => i,
+              },
+            };
+          }),
+          { rowGroupBytes },
+        );
+        expect(await readAll(path)).toEqual(
+          batches.flatMap((rows) =>
+            chosen(rows.length).map((at, row) => {
+              const { name, note, score } = rows[at] as (typeof rows)[number];
+              return { name, text: note, note, score, row, absent: null };
+            }),
+          ),
+        );
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+/** A text column as a batch holds it. */
+function texts(values: readonly (string | null)[]): ParquetTexts {
+  const offsets = Int32Array.from([0, ...values.map((_, i) => Buffer.byteLength(values.slice(0, i + 1).join("")))]);
+  return { values: Buffer.from(values.join("")), offsets, isNull: (text) => values[text] === null };
+}
+
+test("a row group of many pages comes back whole: texts longer than a page, nulls between, and values that recur", async () => {
+  const numbers = random("pages");
+  const word = (): string => numbers.uint32().toString(36);
+  const rows = Array.from({ length: 3000 }, (_, i) => ({
+    id: `${i}-${word()}`,
+    kind: i % 3 === 0 ? null : `kind ${i % 5}`,
+    // One in a hundred is longer than a page.
+    text: i % 7 === 0 ? null : `${word()} `.repeat(i % 100 === 1 ? 180_000 : i % 300),
+    score: i % 2 === 0 ? i / 7 : null,
+  }));
+  const path = join(folder, "pages.parquet");
+  await writeParquet(
+    path,
+    [
+      { name: "id", type: "string" },
+      { name: "kind", type: "string", nullable: true },
+      { name: "text", type: "string", nullable: true, long: true },
+      { name: "score", type: "double", nullable: true },
+    ],
+    rows,
+    { rowGroupBytes: 2 ** 26 },
+  );
+  expect(await readAll(path)).toEqual(rows);
+});
+
+test("numbers at the bounds of their types come back, and one beyond is refused", async () => {
+  const path = join(folder, "bounds.parquet");
+  const typed: readonly ParquetColumn[] = [
+    { name: "int", type: "int32" },
+    { name: "long", type: "int64" },
+    { name: "at", type: "timestamp" },
+  ];
+  const rows = [
+    { int: -(2 ** 31), long: -(2n ** 63n), at: new Date(-1) },
+    { int: 2 ** 31 - 1, long: 2n ** 63n - 1n, at: new Date(2 ** 42) },
+  ];
+  await writeParquet(path, typed, rows);
+  expect(await readAll(path)).toEqual(rows);
+  for (const beyond of [{ int: 2 ** 31 }, { int: 0.5 }, { long: 2n ** 63n }, { at: 5 }]) {
+    await expect(writeParquet(path, typed, [{ ...rows[0], ...beyond }])).rejects.toThrow("Assertion failed");
+  }
 });
 
 test("equal rows give equal bytes", async () => {
