@@ -111,8 +111,16 @@ function takeColumn(column: Data, rows: readonly number[]): Data {
     return float32Data(picked);
   }
   const valid = column.nullCount === 0 ? undefined : Uint8Array.from(rows, (row) => (column.getValid(row) ? 1 : 0));
-  const values = column.values as Uint8Array;
-  const from = column.valueOffsets as Int32Array;
+  const texts = { values: column.values as Uint8Array, offsets: column.valueOffsets as Int32Array };
+  return utf8Data(takeTexts(texts, rows), valid?.includes(0) === true ? valid : undefined);
+}
+
+/** Texts of some rows, in memory of their own. */
+export function takeTexts(
+  { values, offsets: from }: Pick<Utf8Column, "values" | "offsets">,
+  rows: readonly number[],
+): Utf8Column {
+  const length = rows.length;
   const offsets = new Int32Array(length + 1);
   let to = 0;
   for (let i = 0; i < length; i++) {
@@ -122,7 +130,7 @@ function takeColumn(column: Data, rows: readonly number[]): Data {
   }
   const bytes = new Uint8Array(to);
   for (let i = 0; i < length; i++) copyRange(values, from, rows[i] as number, bytes, offsets[i] as number);
-  return utf8Data({ values: bytes, offsets, length }, valid?.includes(0) === true ? valid : undefined);
+  return { values: bytes, offsets, length };
 }
 
 /** Copies the text of a row. A short one by hand: making views of it would cost more. */

@@ -6,19 +6,20 @@
  */
 import { join } from "node:path";
 import { makeData, RecordBatch, Struct } from "../../../schemas/arrow.ts";
-import { documentArrowSchema, Utf8ColumnBuilder } from "../../../schemas/record/document.ts";
+import { documentArrowSchema, utf8Data } from "../../../schemas/record/document.ts";
 import {
   assert,
   createAtomicFile,
   createChannel,
   DataError,
+  giveMemoryBack,
   startLaps,
   utf8Column,
   type Laps,
 } from "../../base/index.ts";
 import { createFilters, type FilteredBatch, type FilterLists } from "../../filter/index.ts";
 import { writeParquetBatches, type ParquetBatch } from "../../shard/index.ts";
-import { takeRows, writeBatches } from "../batches.ts";
+import { takeRows, takeTexts, writeBatches } from "../batches.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { partitionFiles } from "../layout.ts";
 import { batchValues, listUnlessEmpty, rejectColumns, rejectsZstdLevel, rowsOf } from "../parquet-columns.ts";
@@ -96,6 +97,8 @@ export async function ingest(input: IngestInput, context: TaskContext): Promise<
       const batch = takeRows(filtered.batch, kept, filtered.texts(Int32Array.from(kept)));
       laps.lap("sort-out");
       context.report({ bytes: item.bytes, documents: item.batch.numRows, kept: kept.length, steps: laps.take() });
+      // The rejects are written, and what is kept was copied unless it is all of the batch.
+      if (kept.length < item.batch.numRows) giveMemoryBack(utf8Column(item.batch, "text", "batch").values);
       if (kept.length > 0) yield batch;
       laps.lap("write");
     }
@@ -203,12 +206,7 @@ function rejectBatch(batch: RecordBatch, turnedAway: readonly TurnedAway[]): Par
 }
 
 function textsOf(batch: RecordBatch, rows: readonly number[]): RecordBatch {
-  const builder = new Utf8ColumnBuilder();
-  const { values, offsets } = utf8Column(batch, "text", "batch");
-  for (const row of rows) builder.append(values, offsets[row], offsets[row + 1]);
+  const children = [utf8Data(takeTexts(utf8Column(batch, "text", "batch"), rows))];
   const type = new Struct(originalsSchema.fields);
-  return new RecordBatch(
-    originalsSchema,
-    makeData({ type, length: rows.length, nullCount: 0, children: [builder.finish()] }),
-  );
+  return new RecordBatch(originalsSchema, makeData({ type, length: rows.length, nullCount: 0, children }));
 }
