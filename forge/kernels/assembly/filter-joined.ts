@@ -68,11 +68,11 @@ export function joinWords(
         const next = v128.load(start + from + at);
         v128.store(to + at, next);
         const kept = bytes - at < 16 ? v128.and(next, v128.load(keep + 48 - (bytes - at))) : next;
-        low = (low ^ (low >> 29)) * third + (i64x2.extract_lane(kept, 0) as u64);
-        high = (high ^ (high >> 31)) * base + (i64x2.extract_lane(kept, 1) as u64);
+        low = rotl(low * base, 31) * third + (i64x2.extract_lane(kept, 0) as u64);
+        high = rotl(high * spread, 31) * base + (i64x2.extract_lane(kept, 1) as u64);
       }
     }
-    const mixed = (low + (bytes as u64)) * base + rotl(high * spread, 32);
+    const mixed = (low + (bytes as u64)) * base + rotl(high * spread, 24);
     store<u64>(hashes + (i << 3), (mixed ^ (mixed >> 32)) * third);
     to += bytes;
     stops |= stopWord(low, bytes);
