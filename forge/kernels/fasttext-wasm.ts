@@ -4,14 +4,15 @@ import type { FastTextClassifier, FastTextPredictions, PredictOptions } from "./
 import type { KernelExports, KernelInstance } from "./instance.ts";
 import { ownKernelInstance } from "./own-instance.ts";
 import { toDense } from "./reference/fasttext-matrix.ts";
-import { scorerOf } from "./reference/fasttext-score.ts";
-import { endOfLine, fastTextHash, shortLabels } from "./reference/fasttext.ts";
+import { scorerOf, type ScoredLabel } from "./reference/fasttext-score.ts";
+import { endOfLine, shortLabels } from "./reference/fasttext.ts";
 import type { TextColumn } from "./types.ts";
 
 type Numeric = (...values: readonly number[]) => number;
 
 interface FastTextExports extends KernelExports {
   readonly setFastText: Numeric;
+  readonly addFastTextWords: Numeric;
   readonly embedTexts: Numeric;
 }
 
@@ -19,9 +20,15 @@ interface FastTextExports extends KernelExports {
 const maxMatrixBytes = 2 ** 28;
 /** Longer character n-grams stay with it as well: the kernel gathers those of one beginning in a fixed space. */
 const mostCharacters = 64;
-const rememberedSlots = 2 ** 15;
+/** Words that are remembered take no more than this, with their vectors; 65,536 of 16 dimensions. */
+const maxRememberedBytes = 2 ** 23;
+const mostRemembered = 2 ** 16;
+/** Longer words are a sixteenth of them; slots behind those, for words of a text that are too long for both. */
+const freeSlots = 64;
 /** Texts of a piece together have this many bytes, unless one alone has more. */
 const pieceBytes = 1 << 20;
+/** Bytes that the kernel reads behind a text, and does not use. */
+const readAhead = 64;
 
 /** Makes the fast classifier; undefined where it cannot run, for word n-grams and for very large models. */
 export function createWasmFastText(model: FastTextModel): FastTextClassifier | undefined {
@@ -35,18 +42,30 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
   const score = scorerOf(model);
 
   const predictPiece = (
-    piece: TextColumn,
+    { values, offsets, length }: TextColumn,
     maxCodePoints: number,
     each: (i: number, hidden: Float32Array) => void,
   ): void => {
+    // A code point has at most four bytes: what is behind them is not copied.
+    const mostBytes = 4 * maxCodePoints;
+    const placed = new Int32Array(length + 1);
+    for (let i = 0; i < length; i++) {
+      placed[i + 1] = (placed[i] as number) + Math.min((offsets[i + 1] as number) - (offsets[i] as number), mostBytes);
+    }
     instance.beginBatch();
-    const { values, offsets, length } = instance.placeColumn(piece);
+    const texts = instance.allocate((placed[length] as number) + readAhead);
+    const starts = instance.place(placed);
     const hidden = instance.allocate(4 * floats * length);
     const counts = instance.allocate(4 * length);
-    kernels.embedTexts(values, offsets, length, maxCodePoints, hidden, counts);
-    const { buffer } = instance.memory();
-    const rows = new Uint32Array(buffer, counts, length);
-    const vectors = new Float32Array(buffer, hidden, floats * length);
+    const memory = instance.memory();
+    for (let i = 0; i < length; i++) {
+      const start = offsets[i] as number;
+      const to = placed[i] as number;
+      memory.set(values.subarray(start, start + (placed[i + 1] as number) - to), texts + to);
+    }
+    kernels.embedTexts(texts, starts, length, maxCodePoints, hidden, counts);
+    const rows = new Uint32Array(memory.buffer, counts, length);
+    const vectors = new Float32Array(memory.buffer, hidden, floats * length);
     for (let i = 0; i < length; i++) {
       if (rows[i] !== 0) each(i, vectors.subarray(i * floats, i * floats + model.dimensions));
     }
@@ -63,12 +82,14 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
         let to = from + 1;
         while (to < length && (offsets[to + 1] as number) - (offsets[from] as number) <= pieceBytes) to++;
         const piece = { values: column.values, offsets: offsets.subarray(from, to + 1), length: to - from };
-        predictPiece(piece, Math.min(maxCodePoints, 0x7fffffff), (i, hidden) =>
-          score(hidden, k).forEach((best, j) => {
-            labelIndex[(from + i) * k + j] = best.label;
-            probability[(from + i) * k + j] = Math.exp(best.logProbability);
-          }),
-        );
+        predictPiece(piece, Math.min(maxCodePoints, 0x7fffffff), (i, hidden) => {
+          const best = score(hidden, k);
+          for (let j = 0; j < best.length; j++) {
+            const { label, logProbability } = best[j] as ScoredLabel;
+            labelIndex[(from + i) * k + j] = label;
+            probability[(from + i) * k + j] = Math.exp(logProbability);
+          }
+        });
         from = to;
       }
       return { labelIndex, probability };
@@ -77,8 +98,14 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
 }
 
 function placeModel(instance: KernelInstance, kernels: FastTextExports, model: FastTextModel, floats: number): void {
-  const words = dictionaryOf(model);
   const { rows, bits, before } = rowsOf(model, floats);
+  const words = wordColumn([...model.words.keys()]);
+  const labels = wordColumn(model.labels.map((label) => Buffer.from(label).toString("latin1")));
+  const wordSlots = powerOfTwo(2 * (words.length + labels.length) + 1);
+  let remembered = mostRemembered;
+  const bytesOf = (slots: number): number => (32 + 4 * floats) * (slots + slots / 16 + freeSlots) + 2 * slots;
+  while (bytesOf(remembered) > maxRememberedBytes) remembered /= 2;
+  const slots = remembered + remembered / 16 + freeSlots;
   kernels.setFastText(
     instance.placePersistent(rows),
     floats,
@@ -86,23 +113,34 @@ function placeModel(instance: KernelInstance, kernels: FastTextExports, model: F
     model.minCharacters,
     model.maxCharacters,
     model.buckets,
-    instance.placePersistent(words.slots),
-    words.slots.length / 4,
-    instance.placePersistent(words.bytes),
-    bits === undefined ? 0 : instance.placePersistent(bits),
+    instance.placePersistent(bits),
     instance.placePersistent(before),
-    instance.allocatePersistent(32 * rememberedSlots),
-    instance.allocatePersistent(4 * floats * rememberedSlots),
-    rememberedSlots,
+    instance.allocatePersistent(16 * wordSlots),
+    wordSlots,
+    instance.placePersistent(Buffer.concat([words.values, labels.values])),
+    instance.allocatePersistent(32 * slots),
+    instance.allocatePersistent(4 * floats * slots),
+    remembered,
+    instance.allocatePersistent(2 * remembered),
+    remembered / 16,
     model.words.get(endOfLine) ?? -1,
     instance.allocatePersistent(4 * floats),
   );
+  kernels.addFastTextWords(instance.place(words.offsets), words.length, 0);
+  kernels.addFastTextWords(instance.place(labels.offsets.map((at) => at + words.values.length)), labels.length, -1);
+}
+
+/** Words, whose bytes come as Latin-1; those of the dictionary in the order of their ids. */
+function wordColumn(words: readonly string[]): TextColumn {
+  const offsets = new Int32Array(words.length + 1);
+  for (const [i, word] of words.entries()) offsets[i + 1] = (offsets[i] as number) + word.length;
+  return { values: Buffer.from(words.join(""), "latin1"), offsets, length: words.length };
 }
 
 interface Rows {
   readonly rows: Float32Array;
-  /** A bit for each bucket that was kept; undefined when nothing was pruned. */
-  readonly bits: Uint32Array | undefined;
+  /** A bit for each bucket that was kept. */
+  readonly bits: Uint32Array;
   /** For each 64 buckets, how many were kept before them. */
   readonly before: Uint32Array;
 }
@@ -113,11 +151,15 @@ interface Rows {
  */
 function rowsOf({ input, dimensions, words, buckets, keptBuckets }: FastTextModel, floats: number): Rows {
   const dense = toDense(input);
+  const groups = Math.ceil(buckets / 64);
   if (keptBuckets === undefined) {
-    return { rows: paddedRows(dense, dimensions, floats, input.rows), bits: undefined, before: new Uint32Array(1) };
+    return {
+      rows: paddedRows(dense, dimensions, floats, input.rows),
+      bits: new Uint32Array(2 * groups).fill(0xffffffff),
+      before: Uint32Array.from({ length: groups }, (_, group) => 64 * group),
+    };
   }
   const kept = Uint32Array.from(keptBuckets.keys()).sort();
-  const groups = Math.ceil(buckets / 64);
   const bits = new Uint32Array(2 * groups);
   const before = new Uint32Array(groups + 1);
   const order = new Uint32Array(kept.length);
@@ -149,23 +191,6 @@ function paddedRows(
     for (let i = 0; i < dimensions; i++) rows[to * floats + i] = dense[from * dimensions + i] as number;
   }
   return rows;
-}
-
-/** Open addressing, at most half full: (hash, offset, length + 1, id); labels have the id of all ones. */
-function dictionaryOf(model: FastTextModel): { readonly slots: Uint32Array; readonly bytes: Buffer } {
-  const labels = model.labels.map((label) => [Buffer.from(label).toString("latin1"), 0xffffffff] as const);
-  const entries = [...model.words, ...labels];
-  const mask = powerOfTwo(2 * entries.length + 1) - 1;
-  const slots = new Uint32Array(4 * (mask + 1));
-  let offset = 0;
-  for (const [word, id] of entries) {
-    const hash = fastTextHash(word);
-    let at = hash & mask;
-    while (slots[4 * at + 2] !== 0) at = (at + 1) & mask;
-    slots.set([hash, offset, word.length + 1, id], 4 * at);
-    offset += word.length;
-  }
-  return { slots, bytes: Buffer.from(entries.map(([word]) => word).join(""), "latin1") };
 }
 
 function powerOfTwo(least: number): number {

@@ -160,6 +160,11 @@ describe("the two classifiers", async () => {
         "__label__zzz",
         "x".repeat(15),
         "y".repeat(17),
+        "forty-eight-bytes-at-most-are-remembered-of-any-",
+        "forty-nine-bytes-are-too-many-for-what-remembers.",
+        "международный",
+        "достопримечательность",
+        "電子計算機",
         "\n",
       ),
       fc.string({ unit: "grapheme", maxLength: 20 }),
@@ -171,6 +176,31 @@ describe("the two classifiers", async () => {
         const column = columnOf(texts);
         expect(fast.predict(column, { k, maxCodePoints })).toEqual(plain.predict(column, { k, maxCodePoints }));
       }),
+    );
+  });
+});
+
+describe("what the fast classifier remembers of earlier words", async () => {
+  const bytes = await readFile(lidPath);
+  const plain = loadFastText(bytes, { implementation: "reference" });
+  const fast = loadFastText(bytes, { implementation: "wasm" });
+
+  it("changes no sum, though texts have more words than it holds and come again", () => {
+    const alphabets = ["abcdefghijklmnop", "абвгдежзиклмнопр", "日本語中文字幕電車駅前東京都市"];
+    const wordOf = (i: number): string => {
+      const alphabet = Array.from(alphabets[i % alphabets.length] as string);
+      const length = 1 + ((i * 7) % 23);
+      return Array.from({ length }, (_, j) => alphabet[((i >> (j % 17)) + j * i) % alphabet.length]).join("");
+    };
+    const long = Array.from({ length: 90_000 }, (_, i) => wordOf(i)).join(" ");
+    const texts = [
+      long,
+      ...Array.from({ length: 300 }, (_, i) => Array.from({ length: 40 }, (__, j) => wordOf(i * 31 + j * j)).join(" ")),
+    ];
+    const expected = plain.predict(columnOf(texts), { k: 2 });
+    for (const _ of ["first", "second"]) expect(fast.predict(columnOf(texts), { k: 2 })).toEqual(expected);
+    expect(fast.predict(columnOf([...texts].reverse()), { k: 2 }).probability.slice(-2)).toEqual(
+      expected.probability.slice(0, 2),
     );
   });
 });

@@ -1,44 +1,54 @@
 /**
  * Text vectors of a fastText classifier. Fast twin of `embed` in `reference/fasttext.ts`, with the same order of sums.
  *
- * Words of up to 16 bytes are remembered with their vectors in a table of fixed size; a full slot is overwritten. Of any
- * other word the n-grams are hashed first, all that the model kept are gathered without branches, and their rows are
- * summed last, in registers: most n-grams were pruned, and which ones no processor can guess.
+ * A text is cut into words 64 bytes at a time. Words of up to 16 bytes are remembered with their vectors in a table of
+ * fixed size; the vectors of others are made by `fasttext-grams.ts`, most of them when all words of the text are known.
+ * Last the vectors of the words are added up. What is remembered depends on earlier texts; the sums do not.
  *
  * Rows of the matrix and vectors are padded with zeros to a multiple of four floats.
  */
+import { awaitWord, finishWords, hasRoom, setGrams, sumRows, sumWord } from "./fasttext-grams";
 
-let matrix: usize = 0;
+const multiplier1: u64 = 0x9e3779b97f4a7c15;
+const multiplier2: u64 = 0xc2b2ae3d27d4eb4f;
+
 let stride: usize = 0;
-let wordCount: u32 = 0;
-let minCharacters: i32 = 0;
-let maxCharacters: i32 = 0;
-let buckets: u32 = 0;
 let dictionary: usize = 0;
 let dictionaryMask: u32 = 0;
 let texts: usize = 0;
-/** floor(x / (buckets / 2)) = x · halfMultiplier >> halfShift for x below 2³¹; 0 for odd buckets. */
-let halfMultiplier: u64 = 0;
-let halfShift: u64 = 0;
-let keptBits: usize = 0;
-let keptBefore: usize = 0;
+/** Two slots of 32 bytes are a set: a word with zeros behind it, u32 how many rows it has, u32 when it was last met. */
 let slots: usize = 0;
 let vectors: usize = 0;
-let memoryMask: u32 = 0;
-let endOfLineRow: i32 = -1;
-let vector: usize = 0;
+let setShift: u64 = 0;
+/** Behind these, slots of words of up to 48 bytes, whose bytes from the 17th on stand in 32 bytes of their own. */
+let longSlots: usize = 0;
+let longTails: usize = 0;
+let longShift: u64 = 0;
+/** And behind those, slots for words of a text that are longer. */
+let freeSlots: usize = 0;
+let freeCount: usize = 0;
+const mostFree: usize = 64;
+/** Counted up when the words met so far have been added: slots of older words may be taken. */
+let now: u32 = 1;
+let endOfLineRow: usize = 0;
 
-/** n-grams gathered at a time, and then their rows; 64 more than are asked for, since a place is checked after it. */
-const gathered: usize = memory.data(4 * (1024 + 64), 16);
-const mostGathered: usize = 1024;
+/** Sixteen bytes that keep as many as they are behind the first 16. */
+const masks: usize = memory.data(32, 16);
+
+/** Slots of words that are still to be added, then their vectors. */
+const addends: usize = memory.data(4 * (256 + 32), 16);
+
+/** Where words begin and end, in turn. */
+const borders: usize = memory.data(4 * (512 + 64), 16);
+const mostBorders: usize = 512;
 
 /**
  * @param rows f32[rows][floats]: words, then n-grams by bucket
- * @param words u32[slots][4]: hash, offset into `wordBytes`, length + 1 (0: empty), id (all ones: a label)
- * @param bits u64s, a bit for each bucket that was kept, and as many u32s `before`: how many were kept before those 64; 0
- *   when nothing was pruned
- * @param remembered slots of 32 bytes: a word, its length, how many rows it has
- * @param rememberedVectors f32[slots][floats]
+ * @param bits u64s, a bit for each bucket that was kept, and as many u32s `before`: how many were kept before those 64
+ * @param words u32[slots][4]: hash, offset into `wordBytes`, length + 1 (0: empty), id (all ones: a label); to be filled
+ * @param remembered slots of 32 bytes, `rememberedVectors` f32[slots][floats]: so many, so many as `tails`, and 64
+ * @param tails slots of 32 bytes
+ * @param endOfLine id of the word at the end of a text, or -1
  */
 export function setFastText(
   rows: usize,
@@ -47,56 +57,53 @@ export function setFastText(
   least: i32,
   most: i32,
   bucketCount: u32,
+  bits: usize,
+  before: usize,
   words: usize,
   wordSlots: u32,
   wordBytes: usize,
-  bits: usize,
-  before: usize,
   remembered: usize,
   rememberedVectors: usize,
   rememberedSlots: u32,
+  tails: usize,
+  tailSlots: u32,
   endOfLine: i32,
-  scratch: usize,
+  zeros: usize,
 ): void {
-  matrix = rows;
   stride = (floats as usize) << 2;
-  wordCount = knownWords;
-  minCharacters = least;
-  maxCharacters = most;
-  buckets = bucketCount;
-  halfMultiplier = 0;
-  if (bucketCount > 1 && (bucketCount & 1) == 0) {
-    // Granlund and Montgomery 1994: exact for 31 bits with 31 + ceil(log2(divisor)) bits of shift.
-    const half = (bucketCount >> 1) as u64;
-    halfShift = 95 - clz(half - 1 | 1);
-    halfMultiplier = (((1 as u64) << halfShift) + half - 1) / half;
-  }
+  setGrams(rows, stride, knownWords, least, most, bucketCount, bits, before, zeros);
   dictionary = words;
   dictionaryMask = wordSlots - 1;
   texts = wordBytes;
-  keptBits = bits;
-  keptBefore = before;
+  memory.fill(words, 0, (wordSlots as usize) << 4);
   slots = remembered;
   vectors = rememberedVectors;
-  memoryMask = rememberedSlots - 1;
-  endOfLineRow = endOfLine;
-  vector = scratch;
-  memory.fill(remembered, 0, (rememberedSlots as usize) << 5);
+  setShift = (65 - ctz(rememberedSlots)) as u64;
+  longSlots = remembered + ((rememberedSlots as usize) << 5);
+  longTails = tails;
+  longShift = (64 - ctz(tailSlots)) as u64;
+  freeSlots = longSlots + ((tailSlots as usize) << 5);
+  memory.fill(remembered, 0, (freeSlots - remembered) + (mostFree << 5));
+  endOfLineRow = endOfLine < 0 ? 0 : rows + (endOfLine as usize) * stride;
+  now = 1;
   memory.fill(masks, 0xff, 16);
   memory.fill(masks + 16, 0, 16);
 }
-const masks: usize = memory.data(32, 16);
 
-// @ts-ignore: decorator
-@inline
-function step(hash: u32, byte: u32): u32 {
-  return (hash ^ (((byte as i8) as i32) as u32)) * 16777619;
-}
-
-// @ts-ignore: decorator
-@inline
-function isSpace(byte: u32): bool {
-  return byte == 0x20 || byte - 9 < 5 || byte == 0;
+/** Enters words or labels into the dictionary: text `i` of the column as `firstId + i`, or, with -1, all as labels. */
+export function addFastTextWords(offsets: usize, length: i32, firstId: i32): void {
+  for (let i: usize = 0; i < (length as usize); i++) {
+    const offset = load<u32>(offsets + (i << 2));
+    const size = load<u32>(offsets + (i << 2), 4) - offset;
+    const hash = (hashOf(texts + (offset as usize), size as usize) >> 32) as u32;
+    let at = hash & dictionaryMask;
+    while (load<u32>(dictionary + ((at as usize) << 4), 8) != 0) at = (at + 1) & dictionaryMask;
+    const slot = dictionary + ((at as usize) << 4);
+    store<u32>(slot, hash);
+    store<u32>(slot, offset, 4);
+    store<u32>(slot, size + 1, 8);
+    store<i32>(slot, firstId < 0 ? -1 : firstId + (i as i32), 12);
+  }
 }
 
 /** Means of the rows of each text's first code points to `hidden`, and how many rows there were to `counts`. */
@@ -133,221 +140,175 @@ function prefixEnd(start: usize, end: usize, codePoints: u32): usize {
   return end;
 }
 
-/** End of the word at p: the next space, tab, line feed, vertical tab, form feed, carriage return or zero. */
-// @ts-ignore: decorator
-@inline
-function wordEnd(p: usize, end: usize): usize {
-  while (p < end) {
-    const bytes = v128.load(p);
-    const spaces = v128.or(
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0))),
-      i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(9)), i8x16.splat(5)),
-    );
-    const found = i8x16.bitmask(spaces);
-    if (found != 0) {
-      p += ctz(found) as usize;
-      break;
-    }
-    p += 16;
-  }
-  return p < end ? p : end;
-}
-
 function embed(start: usize, end: usize, hidden: usize): u32 {
   memory.fill(hidden, 0, stride);
   let rows: u32 = 0;
-  let p = start;
-  while (true) {
-    while (p < end && isSpace(load<u8>(p) as u32)) p++;
-    if (p >= end) break;
-    const word = p;
-    p = wordEnd(p, end);
-    const size = p - word;
-    if (size == 4 && load<u32>(word) == 0x3e732f3c) break; // </s>
-    rows += addWord(word, size, hidden);
+  let count: usize = 0;
+  // Before a text is as after a space.
+  let spaceBefore: u64 = 1;
+  for (let p = start; p < end; p += 64) {
+    let spaces = spacesAt(p) | (spacesAt(p + 16) << 16) | (spacesAt(p + 32) << 32) | (spacesAt(p + 48) << 48);
+    if (end - p < 64) spaces |= (-1 as u64) << ((end - p) as u64);
+    let changes = spaces ^ ((spaces << 1) | spaceBefore);
+    spaceBefore = spaces >> 63;
+    for (; changes != 0; changes &= changes - 1) {
+      store<u32>(borders + (count << 2), (p + (ctz(changes) as usize)) as u32);
+      count++;
+    }
+    if (count >= mostBorders) {
+      const known = countWords(count & ~1, hidden);
+      if (known < 0) return finish(hidden, rows + (~known as u32));
+      rows += known as u32;
+      store<u32>(borders, load<u32>(borders + ((count - 1) << 2)));
+      count &= 1;
+    }
   }
-  if (endOfLineRow >= 0) {
-    add(matrix + (endOfLineRow as usize) * stride, hidden);
+  if (count & 1) {
+    store<u32>(borders + (count << 2), end as u32);
+    count++;
+  }
+  const known = countWords(count, hidden);
+  return finish(hidden, rows + ((known < 0 ? ~known : known) as u32));
+}
+
+/** A bit for each of 16 bytes that is a space, tab, line feed, vertical tab, form feed, carriage return or zero. */
+// @ts-ignore: decorator
+@inline
+function spacesAt(p: usize): u64 {
+  const bytes = v128.load(p);
+  const controls = i8x16.swizzle(i8x16(-1, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, 0, 0), bytes);
+  return (i8x16.bitmask(v128.or(controls, i8x16.eq(bytes, i8x16.splat(0x20)))) as u32) as u64;
+}
+
+/** Adds the words between borders; says how many rows were added, or one's complement of it if the text ends with them. */
+function countWords(count: usize, hidden: usize): i32 {
+  let rows: u32 = 0;
+  let to = addends;
+  let met = now;
+  for (let i = borders, last = borders + (count << 2); i < last; i += 8) {
+    const word = load<u32>(i) as usize;
+    const size = (load<u32>(i, 4) as usize) - word;
+    if (load<u32>(word) == 0x3e732f3c && size == 4) return ~((rows + addWords(to, hidden)) as i32); // </s>
+    let slot: usize;
+    if (size <= 16) {
+      // No byte of a word is zero, so the zeros say how long it is.
+      const key = keyOf(word, size);
+      const hash = hashOfKey(key);
+      const set = slots + (((hash >> setShift) as usize) << 6);
+      const isSecond = !v128.any_true(v128.xor(v128.load(set, 32), key));
+      slot = set + ((isSecond as usize) << 5);
+      if (v128.any_true(v128.xor(v128.load(set), key)) & !isSecond) {
+        slot = set + ((load<u32>(set, 20) > load<u32>(set, 52) ? 1 : 0) << 5);
+        if (load<u32>(slot, 20) == met || !hasRoom(size)) {
+          rows += addWords(to, hidden);
+          to = addends;
+          met = now;
+        }
+        v128.store(slot, key);
+        makeVector(word, size, hash, slot);
+      }
+    } else {
+      const hash = hashOf(word, size);
+      slot = longSlotOf(word, size, hash);
+      if (slot == 0) {
+        slot = size > 48 ? freeSlots + (freeCount << 5) : longSlots + (((hash >> longShift) as usize) << 5);
+        if (load<u32>(slot, 20) == met || !hasRoom(size)) {
+          rows += addWords(to, hidden);
+          to = addends;
+          met = now;
+        }
+        if (size > 48) freeCount = (freeCount + 1) & (mostFree - 1);
+        else writeLong(slot, word, size);
+        makeVector(word, size, hash, slot);
+      }
+    }
+    store<u32>(slot, met, 20);
+    store<u32>(to, slot as u32);
+    to += 4;
+  }
+  return (rows + addWords(to, hidden)) as i32;
+}
+
+/** Adds the end of the line and divides by the number of rows. */
+function finish(hidden: usize, known: u32): u32 {
+  let rows = known;
+  if (endOfLineRow != 0) {
     rows++;
+    for (let i: usize = 0; i < stride; i += 16) {
+      v128.store(hidden + i, f32x4.add(v128.load(hidden + i), v128.load(endOfLineRow + i)));
+    }
   }
   const scale = f32x4.splat((1 / (rows as f64)) as f32);
   for (let i: usize = 0; i < stride; i += 16) v128.store(hidden + i, f32x4.mul(v128.load(hidden + i), scale));
   return rows;
 }
 
-// @ts-ignore: decorator
-@inline
-function add(source: usize, target: usize): void {
-  for (let i: usize = 0; i < stride; i += 16) {
-    v128.store(target + i, f32x4.add(v128.load(target + i), v128.load(source + i)));
-  }
-}
-
-/** Adds the vector of a word; returns how many rows it has. */
-function addWord(word: usize, size: usize, hidden: usize): u32 {
-  if (size > 16) {
-    memory.fill(vector, 0, stride);
-    const rows = sumWord(word, size, vector);
-    add(vector, hidden);
-    return rows;
-  }
-  const key = v128.and(v128.load(word), v128.load(masks + 16 - size));
-  let hash = (i64x2.extract_lane(key, 0) ^ (size as u64)) * 0x9e3779b97f4a7c15;
-  hash = (rotl(hash, 32) ^ i64x2.extract_lane(key, 1)) * 0xc2b2ae3d27d4eb4f;
-  const at = (((hash >> 40) as u32) & memoryMask) as usize;
-  const slot = slots + (at << 5);
-  const remembered = vectors + at * stride;
-  if (load<u32>(slot, 16) != (size as u32) || !v128.all_true<u8>(i8x16.eq(v128.load(slot), key))) {
-    memory.fill(remembered, 0, stride);
-    const rows = sumWord(word, size, remembered);
-    v128.store(slot, key);
-    store<u32>(slot, size as u32, 16);
-    store<u32>(slot, rows, 20);
-  }
-  add(remembered, hidden);
-  return load<u32>(slot, 20);
-}
-
-/** Adds the rows of a word to `target` and returns their number; labels have none. */
-function sumWord(word: usize, size: usize, target: usize): u32 {
-  let hash: u32 = 2166136261;
-  for (let i: usize = 0; i < size; i++) hash = step(hash, load<u8>(word + i) as u32);
+/** Adds the vectors of the words that were met, in order, to `hidden`; says how many rows they have. */
+function addWords(end: usize, hidden: usize): u32 {
+  finishWords();
   let rows: u32 = 0;
-  const id = findWord(hash, word, size);
-  if (id == -2) return 0;
-  if (id >= 0) {
-    add(matrix + (id as usize) * stride, target);
-    rows++;
-  } else if (beginsLikeLabel(word, size)) return 0;
-  if (maxCharacters <= 0) return rows;
-  // n-grams of <word>, in code points. The text is a copy of our own with room on both sides: marks go into it for now.
-  const first = word - 1;
-  const last = word + size;
-  const before = load<u8>(first);
-  const after = load<u8>(last);
-  store<u8>(first, 0x3c);
-  store<u8>(last, 0x3e);
-  if (isAscii(word, size)) rows += addAsciiGrams(first, last, target);
-  else rows += addGrams(first, last, target);
-  store<u8>(first, before);
-  store<u8>(last, after);
+  for (let i = addends; i < end; i += 4) {
+    const slot = load<u32>(i) as usize;
+    rows += load<u32>(slot, 16);
+    store<u32>(i, (vectors + ((slot - slots) >> 5) * stride) as u32);
+  }
+  sumRows(hidden, addends, end, hidden);
+  now++;
   return rows;
 }
 
-function isAscii(p: usize, size: usize): bool {
-  const end = p + size;
-  for (; p + 16 <= end; p += 16) if (i8x16.bitmask(v128.load(p)) != 0) return false;
-  return (i8x16.bitmask(v128.load(p)) & ((1 << ((end - p) as i32)) - 1)) == 0;
-}
-
-/** n-grams from the mark at `first` to the mark at `last`, both included. */
-function addGrams(first: usize, last: usize, target: usize): u32 {
-  let rows: u32 = 0;
-  let count: usize = 0;
-  for (let start = first; start <= last; start++) {
-    if ((load<u8>(start) & 0xc0) == 0x80) continue;
-    let gram: u32 = 2166136261;
-    let at = start;
-    for (let n = 1; at <= last && n <= maxCharacters; n++) {
-      gram = step(gram, load<u8>(at) as u32);
-      for (at++; at <= last; at++) {
-        const byte = load<u8>(at) as u32;
-        if ((byte & 0xc0) != 0x80) break;
-        gram = step(gram, byte);
-      }
-      if (n < minCharacters || (n == 1 && (start == first || at > last))) continue;
-      count = gather(gram, count, buckets, halfMultiplier, halfShift, keptBits);
-    }
-    if (count >= mostGathered) {
-      rows += addGathered(count, target);
-      count = 0;
-    }
-  }
-  return rows + addGathered(count, target);
-}
-
-/** The same where each character is a byte. */
-function addAsciiGrams(first: usize, last: usize, target: usize): u32 {
-  // Globals would be read anew after each store.
-  const least = minCharacters as usize;
-  const most = maxCharacters as usize;
-  const divisor = buckets;
-  const multiplier = halfMultiplier;
-  const shift = halfShift;
-  const bits = keptBits;
-  let rows: u32 = 0;
-  let count: usize = 0;
-  for (let start = first; start <= last; start++) {
-    let stop = start + most;
-    if (stop > last + 1) stop = last + 1;
-    const from = start + least - 1;
-    let gram = step(2166136261, load<u8>(start) as u32);
-    if (least <= 1 && start != first && start != last) count = gather(gram, count, divisor, multiplier, shift, bits);
-    let at = start + 1;
-    for (; at < from && at < stop; at++) gram = step(gram, load<u8>(at) as u32);
-    for (; at < stop; at++) {
-      gram = step(gram, load<u8>(at) as u32);
-      count = gather(gram, count, divisor, multiplier, shift, bits);
-    }
-    if (count >= mostGathered) {
-      rows += addGathered(count, target);
-      count = 0;
-    }
-  }
-  return rows + addGathered(count, target);
-}
-
-/** Puts the bucket of an n-gram after those gathered, and says how many there are now: one more if the model kept it. */
 // @ts-ignore: decorator
 @inline
-function gather(gram: u32, count: usize, divisor: u32, multiplier: u64, shift: u64, bits: usize): usize {
-  let bucket: u32;
-  // A division would take longer than all else.
-  if (multiplier != 0) bucket = gram - (((((gram >> 1) as u64) * multiplier) >> shift) as u32) * divisor;
-  else bucket = gram % divisor;
-  store<u32>(gathered + (count << 2), bucket);
-  if (bits == 0) return count + 1;
-  return count + ((load<u8>(bits + ((bucket >> 3) as usize)) >> ((bucket & 7) as u8)) & 1);
+function keyOf(word: usize, size: usize): v128 {
+  return v128.and(v128.load(word), v128.load(masks + 16 - size));
 }
 
-/** Adds the rows of gathered buckets, in order. */
-function addGathered(count: usize, target: usize): u32 {
-  for (let i: usize = 0; i < count; i++) {
-    const bucket = load<u32>(gathered + (i << 2));
-    let row = bucket;
-    if (keptBits != 0) {
-      const group = (bucket >> 6) as usize;
-      const lower = load<u64>(keptBits + (group << 3)) & (((1 as u64) << ((bucket & 63) as u64)) - 1);
-      row = load<u32>(keptBefore + (group << 2)) + (popcnt(lower) as u32);
-    }
-    store<u32>(gathered + (i << 2), (matrix + ((wordCount + row) as usize) * stride) as u32);
-  }
-  const end = gathered + (count << 2);
-  let column: usize = 0;
-  for (; column + 64 <= stride; column += 64) {
-    const sums = target + column;
-    let a = v128.load(sums);
-    let b = v128.load(sums, 16);
-    let c = v128.load(sums, 32);
-    let d = v128.load(sums, 48);
-    for (let i = gathered; i < end; i += 4) {
-      const row = (load<u32>(i) as usize) + column;
-      a = f32x4.add(a, v128.load(row));
-      b = f32x4.add(b, v128.load(row, 16));
-      c = f32x4.add(c, v128.load(row, 32));
-      d = f32x4.add(d, v128.load(row, 48));
-    }
-    v128.store(sums, a);
-    v128.store(sums, b, 16);
-    v128.store(sums, c, 32);
-    v128.store(sums, d, 48);
-  }
-  for (; column < stride; column += 16) {
-    let sum = v128.load(target + column);
-    for (let i = gathered; i < end; i += 4) sum = f32x4.add(sum, v128.load((load<u32>(i) as usize) + column));
-    v128.store(target + column, sum);
-  }
-  return count as u32;
+// @ts-ignore: decorator
+@inline
+function hashOfKey(key: v128): u64 {
+  return (i64x2.extract_lane(key, 0) * multiplier1) ^ (rotl(i64x2.extract_lane(key, 1), 23) * multiplier2);
+}
+
+/** Slot of a word of more than 16 bytes if it is remembered, or 0. */
+function longSlotOf(word: usize, size: usize, hash: u64): usize {
+  if (size > 48) return 0;
+  const at = ((hash >> longShift) as usize) << 5;
+  const first = v128.xor(v128.load(longSlots + at), v128.load(word));
+  const second = v128.xor(v128.load(longTails + at), tailOf(word, size, 16));
+  const third = v128.xor(v128.load(longTails + at, 16), tailOf(word, size, 32));
+  return v128.any_true(v128.or(first, v128.or(second, third))) ? 0 : longSlots + at;
+}
+
+/** Sixteen bytes of a word from a place on, zeros behind it. */
+// @ts-ignore: decorator
+@inline
+function tailOf(word: usize, size: usize, from: usize): v128 {
+  return size <= from ? i64x2.splat(0) : keyOf(word + from, min(size - from, 16));
+}
+
+function writeLong(slot: usize, word: usize, size: usize): void {
+  v128.store(slot, v128.load(word));
+  const tail = longTails + (slot - longSlots);
+  v128.store(tail, tailOf(word, size, 16));
+  v128.store(tail, tailOf(word, size, 32), 16);
+}
+
+/** Makes a word's vector and number of rows for its slot, now or when words are added. Labels have no rows. */
+function makeVector(word: usize, size: usize, hash: u64, slot: usize): void {
+  const vector = vectors + ((slot - slots) >> 5) * stride;
+  const id = findWord((hash >> 32) as u32, word, size);
+  if (id == -2 || (id < 0 && beginsLikeLabel(word, size))) {
+    memory.fill(vector, 0, stride);
+    store<u32>(slot, 0, 16);
+  } else if (!awaitWord(word, size, id, vector, slot + 16)) store<u32>(slot, sumWord(word, size, id, vector), 16);
+}
+
+/** Of a long word the first and the last 16 bytes and the length. */
+// @ts-ignore: decorator
+@inline
+function hashOf(word: usize, size: usize): u64 {
+  if (size <= 16) return hashOfKey(keyOf(word, size));
+  return (hashOfKey(v128.load(word)) ^ rotl(hashOfKey(v128.load(word + size - 16)), 31) ^ (size as u64)) * multiplier1;
 }
 
 /** Id of a word, -2 for a label, -1 for neither. */

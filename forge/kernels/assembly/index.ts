@@ -30,4 +30,4 @@ export {
   measureC4,
 } from "./filter-statistics";
 export { setFilterTables } from "./filter-text";
-export { embedTexts, setFastText } from "./fasttext";
+export { addFastTextWords, embedTexts, setFastText } from "./fasttext";

@@ -99,22 +99,62 @@ export function buildTree(counts: readonly number[]): readonly TreeNode[] {
 function makeTreeScorer(model: FastTextModel, dot: (row: number, hidden: Float32Array) => number): Scorer {
   const tree = buildTree(model.labelCounts);
   const labels = model.labels.length;
+  const order = leavesInOrder(tree, labels);
+  let best: TreeLabel[] = [];
+  let wanted = 0;
+  // Going down only lowers a score, so a branch that is behind the k best cannot win. The likelier branch goes first.
+  const descend = (at: number, logProbability: number, hidden: Float32Array): void => {
+    if (logProbability < leastLogProbability) return;
+    if (best.length === wanted && logProbability < (best[wanted - 1] as TreeLabel).logProbability) return;
+    if (at < labels) {
+      offerInOrder(best, wanted, { label: at, logProbability, order: order[at] as number });
+      return;
+    }
+    const { left, right } = tree[at] as TreeNode;
+    const chance = Math.fround(1 / (1 + Math.exp(-dot(at - labels, hidden))));
+    const onLeft = Math.fround(logProbability + offsetLog(1 - chance));
+    const onRight = Math.fround(logProbability + offsetLog(chance));
+    if (onLeft > onRight) {
+      descend(left, onLeft, hidden);
+      descend(right, onRight, hidden);
+    } else {
+      descend(right, onRight, hidden);
+      descend(left, onLeft, hidden);
+    }
+  };
   return (hidden, k) => {
-    const best: ScoredLabel[] = [];
-    // Going down only lowers a score, so a branch that is behind the k best cannot win.
-    const descend = (at: number, logProbability: number): void => {
-      if (logProbability < leastLogProbability) return;
-      if (best.length === k && logProbability < (best[k - 1] as ScoredLabel).logProbability) return;
-      if (at < labels) {
-        offer(best, k, { label: at, logProbability });
-        return;
-      }
-      const { left, right } = tree[at] as TreeNode;
-      const chance = Math.fround(1 / (1 + Math.exp(-dot(at - labels, hidden))));
-      descend(left, Math.fround(logProbability + offsetLog(1 - chance)));
-      descend(right, Math.fround(logProbability + offsetLog(chance)));
-    };
-    descend(tree.length - 1, 0);
+    best = [];
+    wanted = k;
+    descend(tree.length - 1, 0, hidden);
     return best;
   };
+}
+
+/** A label with its place among the leaves from left to right: fastText goes through them in this order. */
+interface TreeLabel extends ScoredLabel {
+  readonly order: number;
+}
+
+/** Of equals the one further left is before the other, in whichever order they are found. */
+function offerInOrder(best: TreeLabel[], k: number, candidate: TreeLabel): void {
+  const isBehind = (other: TreeLabel): boolean =>
+    other.logProbability < candidate.logProbability ||
+    (other.logProbability === candidate.logProbability && other.order > candidate.order);
+  let at = best.length;
+  while (at > 0 && isBehind(best[at - 1] as TreeLabel)) at--;
+  if (at >= k) return;
+  best.splice(at, 0, candidate);
+  if (best.length > k) best.pop();
+}
+
+/** For each label how many leaves stand to the left of its own. */
+function leavesInOrder(tree: readonly TreeNode[], labels: number): Int32Array {
+  const order = new Int32Array(labels);
+  let seen = 0;
+  const ahead = [tree.length - 1];
+  for (let at = ahead.pop(); at !== undefined; at = ahead.pop()) {
+    if (at < labels) order[at] = seen++;
+    else ahead.push((tree[at] as TreeNode).right, (tree[at] as TreeNode).left);
+  }
+  return order;
 }

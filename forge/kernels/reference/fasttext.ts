@@ -92,14 +92,15 @@ export function shortLabels(model: FastTextModel): string[] {
   return model.labels.map((label) => (label.startsWith(labelPrefix) ? label.slice(labelPrefix.length) : label));
 }
 
-/** Bytes of the first code points of a text. */
+/** Bytes of the first code points of a text; of invalid UTF-8 no more than four for each. */
 export function prefixLength(bytes: Uint8Array, codePoints: number): number {
   if (bytes.length <= codePoints) return bytes.length;
+  const most = Math.min(bytes.length, 4 * codePoints);
   let seen = 0;
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = 0; at < most; at++) {
     if (((bytes[at] as number) & 0xc0) !== 0x80 && seen++ === codePoints) return at;
   }
-  return bytes.length;
+  return most;
 }
 
 /** Words as Latin-1 strings, and the end of the line, which a word of that spelling brings early. */
