@@ -7,9 +7,9 @@
  */
 import { z } from "zod";
 import { DataError } from "../base/index.ts";
-import { characterToByte, fromByteLevel } from "./byte-level.ts";
+import { byteToCharacter, fromByteLevel } from "./byte-level.ts";
 import { preTokenizerOf, type BpePreTokenizer } from "./bpe-pre-tokenizer.ts";
-import { maxVocabularySize, noToken, scanTokenizerJson, type BpeVocabulary } from "./bpe-scan.ts";
+import { scanTokenizerJson, type BpeVocabulary } from "./bpe-scan.ts";
 
 /** Unicode normal form that a tokenizer applies before it splits. */
 export type BpeNormalForm = "NFC" | "NFD" | "NFKC" | "NFKD";
@@ -24,6 +24,12 @@ export interface BpeAddedToken {
   /** Special tokens take part in the search, so that nothing matches inside of them, but yield plain text. */
   readonly special: boolean;
 }
+
+/** In `byteIds`: the byte has no token and is left out of the ids, as Hugging Face tokenizers does. */
+export const noToken = 0xffffffff;
+
+/** Ids must fit the packed tables of the encoders. */
+const maxVocabularySize = 2 ** 21 - 1;
 
 /** Bytes of tokens by id, made of what the file calls them when they are first asked for. */
 export interface BpeTokens {
@@ -179,14 +185,6 @@ function vocabularyOf(vocabulary: Readonly<Record<string, number>>): BpeVocabula
     highestId: entries.reduce((most, [, id]) => Math.max(most, id), -1),
     contentOf: (id) => contents.get(id),
     idOf: (content) => (Object.hasOwn(vocabulary, content) ? vocabulary[content] : undefined),
-    byteIds() {
-      const ids = new Uint32Array(256).fill(noToken);
-      for (const [content, id] of entries) {
-        const byte = content.length === 1 ? (characterToByte[content.charCodeAt(0)] ?? -1) : -1;
-        if (byte >= 0) ids[byte] = id;
-      }
-      return ids;
-    },
   };
 }
 
@@ -199,6 +197,7 @@ function tokensOf(vocabulary: BpeVocabulary, added: readonly AddedToken[], fail:
   if (highest >= maxVocabularySize)
     throw fail("tokenizer-unsupported", `has the id ${highest}; 2²¹ − 2 is the highest`);
   const encoder = new TextEncoder();
+  const { contentOf } = vocabulary;
   const known = new Map<number, Uint8Array>();
   for (const { content, id } of added) {
     known.set(id, encoder.encode(content));
@@ -209,7 +208,7 @@ function tokensOf(vocabulary: BpeVocabulary, added: readonly AddedToken[], fail:
     length: highest + 1,
     at(id) {
       const bytes = known.get(id);
-      const content = bytes === undefined ? vocabulary.contentOf(id) : undefined;
+      const content = bytes === undefined ? contentOf(id) : undefined;
       if (content === undefined) return bytes;
       const made = fromByteLevel(content) ?? encoder.encode(content);
       known.set(id, made);
@@ -224,7 +223,10 @@ function isNeverInUtf8(byte: number): boolean {
 }
 
 function readByteIds(vocabulary: BpeVocabulary, fail: Fail): Uint32Array {
-  const ids = vocabulary.byteIds();
+  const ids = Uint32Array.from(
+    byteToCharacter,
+    (character) => vocabulary.idOf(String.fromCharCode(character)) ?? noToken,
+  );
   const missing = ids.findIndex((id, byte) => id === noToken && !isNeverInUtf8(byte));
   if (missing >= 0) {
     throw fail("tokenizer-unsupported", `has no token for the byte 0x${missing.toString(16).padStart(2, "0")}`);

@@ -7,9 +7,8 @@
  */
 import { EnvironmentError } from "../base/errors.ts";
 import { bpeClass, bpeClassTable } from "./bpe-classes.ts";
-import type { BpeAddedToken, BpeModel } from "./bpe-model.ts";
+import { noToken, type BpeAddedToken, type BpeModel } from "./bpe-model.ts";
 import { preTokenizers } from "./bpe-pre-tokenizer.ts";
-import { noToken } from "./bpe-scan.ts";
 import type { BpeEncoder, TokenColumn } from "./bpe-types.ts";
 import type { KernelExports, KernelInstance } from "./instance.ts";
 import { ownKernelInstance } from "./own-instance.ts";

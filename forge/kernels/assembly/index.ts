@@ -17,6 +17,15 @@ export {
 export { isSurelyNormal, setBpeClasses } from "./bpe-characters";
 export { loadMerges } from "./bpe-pairs";
 export { setRemembered } from "./bpe-remembered";
+export {
+  highestScannedId,
+  indexVocabulary,
+  scanMerges,
+  scannedId,
+  scannedMerges,
+  scannedTokens,
+  scanVocabulary,
+} from "./bpe-scan";
 export { encodeTexts, setBpeAddedTokens } from "./bpe-split";
 export { beginCounting, countPreTokens } from "./bpe-count";
 export { beginMerges, mergePair, nextPair } from "./bpe-train";
