@@ -11,8 +11,8 @@
 const maxSpares = 4;
 /** What is larger is rare, and too much to keep. */
 const largestSpare = 2 ** 25;
-/** Below this, memory comes from the heap's free lists, or is a part of Buffer's pool. */
-const smallest = 2 ** 16;
+/** Below this, memory comes from the heap's free lists, or is Buffer's pool (64 KB), which many share. */
+const smallest = 2 ** 17;
 
 const spares: ArrayBuffer[] = [];
 /** All buffers of this thread that were taken here and not given back. */

@@ -10,6 +10,7 @@ import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeRleBitPackedHybrid } from "hyparquet-writer/src/encoding.js";
 import type { ChunkStatistics } from "hyparquet-writer/src/types.js";
+import { freeBuffer } from "../base/index.ts";
 
 /** Bytes of values at which a page ends: they still lie in the cache when they are compressed. */
 export const pageBytes: number = 2 ** 20;
@@ -152,6 +153,8 @@ export class ColumnPages {
       });
       writer.appendBytes(levels);
       writer.appendBytes(body);
+      // The compressor gave room for more than the body.
+      freeBuffer(body.buffer);
       offsetIndex.page_locations.push({
         offset: BigInt(pageStart),
         compressed_page_size: writer.offset - pageStart,
