@@ -3,20 +3,19 @@
  *
  * Two such n-grams of at least 16 bytes begin with the same 16 bytes of the text without white space. So sieves over 8,
  * 16, 24 and 32 bytes at each word, which serve all n, tell where a repeated n-gram cannot begin; a sieve is a row of
- * small counters, one for many hashes, which never counts too few. What is left is counted exactly.
+ * small counters, one for many hashes, which never counts too few. What is left is counted exactly: a hash only says
+ * which n-gram to compare with, byte by byte.
  */
-import { base, hashBytes, spread, third } from "./filter-hash";
+import { base, fifth, fourth, hashBytes, keep, sixth, spread, third } from "./filter-hash";
 import {
-  beginTable,
   charactersOf,
   counters,
-  firstList as candidates,
   isAscii,
   joined,
+  list,
   maxCounters,
   positionOf,
-  secondList as survivors,
-  slotOf,
+  positions,
   states,
   table,
   words,
@@ -24,16 +23,18 @@ import {
 import { exceeds } from "./filter-limits";
 import { put } from "./filter-text";
 
-/** How many words are listed. */
-let listed: usize = 0;
-
 /**
- * A repeated n-gram of at least 8 bytes begins with 8 bytes that stand elsewhere too, one of 16 with 16 such bytes, and
- * so on: up to so many times 8.
+ * Of each word its level: how many times 8 bytes from there on stand elsewhere too, up to so many. A repeated n-gram of
+ * at least 8 bytes begins with 8 such bytes, one of 16 with 16, and so on.
  */
+let levels: usize = 0;
 const maxLevel: u32 = 4;
-const levelMask: u32 = 7;
-const levelBits: u32 = 3;
+
+/** A bit for each word at which a repeated n-gram may begin. */
+let candidates: usize = 0;
+
+let entryMask: usize = 0;
+let entryShift: u64 = 0;
 
 /**
  * Fills the columns of the words joined last, up to the n whose limit they exceed; returns how many.
@@ -41,108 +42,208 @@ const levelBits: u32 = 3;
  * @param characters of the text
  */
 export function countDuplicates(characters: u32): u32 {
-  listed = words < 5 ? 0 : sieveBeginnings();
+  if (words >= 5) sieveBeginnings();
   for (let n: usize = 5; n <= 10; n++) {
-    const found = duplicates(n);
+    const found = words < n ? 0 : duplicates(n);
     put(20 + (n as i32), found);
     if (exceeds(n + 2, found, characters)) return (n as u32) - 4;
   }
   return 6;
 }
 
-/** Code points in n-grams that occurred before; the words of a found one are passed over. Called for n = 5, 6, … */
+/** Code points in n-grams that occurred before; the words of a found one are passed over. */
 function duplicates(n: usize): u32 {
+  const listed = listCandidates(n);
   if (listed == 0) return 0;
-  beginTable(listed);
+  beginEntries(listed);
+  const end = words + 1 - n;
   let characters: u32 = 0;
   let next: usize = 0;
-  let kept: usize = 0;
-  for (let i: usize = 0; i < listed; i++) {
-    const candidate = load<u32>(candidates + (i << 2));
-    const word = (candidate >> levelBits) as usize;
-    store<u32>(candidates + (kept << 2), candidate);
-    if (word < next) {
-      kept++;
-      continue;
+  for (let block: usize = 0; block < end; block += 64) {
+    let bits = load<u64>(candidates + (block >> 3));
+    if (next > block) bits = startingAt(bits, next - block);
+    while (bits != 0) {
+      const word = block + (ctz(bits) as usize);
+      if (enter(n, word)) {
+        bits &= bits - 1;
+        continue;
+      }
+      next = word + n;
+      characters += isAscii ? positionOf(next) - positionOf(word) : charactersOf(word, next);
+      bits = startingAt(bits, next - block);
     }
-    // What reaches behind the last word does so with more words, and has the higher level then, too.
-    if (word + n > words) break;
-    const from = positionOf(word);
-    const bytes = positionOf(word + n) - from;
-    if (min(bytes >> 3, maxLevel) > (candidate & levelMask)) continue;
-    kept++;
-    const hash = hashBytes(joined + (from as usize), bytes as usize);
-    const slot = table + (slotOf(hash) << 3);
-    if (load<u64>(slot) == 0) {
-      store<u64>(slot, hash == 0 ? spread : hash);
-      continue;
-    }
-    characters += isAscii ? bytes : charactersOf(word, word + n);
-    next = word + n;
   }
-  listed = kept;
   return characters;
 }
 
-/**
- * Lists the words at which a repeated n-gram may begin, each with its level: how many times 8 bytes from there on stand
- * elsewhere too. Where five words have fewer than 8 bytes, a word is listed whatever its level.
- */
-function sieveBeginnings(): usize {
-  let shift = beginSieve(words);
-  for (let i: usize = 0; i < words; i++) {
-    saturate(counters + (((load<u64>(joined + (positionOf(i) as usize)) * base) >> shift) as usize));
-  }
-  let through: usize = 0;
-  let rest: usize = 0;
-  const limit = words - 4;
-  for (let i: usize = 0; i < words; i++) {
-    const position = positionOf(i);
-    const hash = load<u64>(joined + (position as usize)) * base;
-    const repeats = load<u8>(counters + ((hash >> shift) as usize)) > 1;
-    store<u32>(candidates + (through << 2), ((i as u32) << levelBits) | (repeats as u32));
-    store<u64>(states + (through << 3), hash);
-    store<u32>(survivors + (rest << 2), through as u32);
-    rest += repeats as usize;
-    // Without a branch, which nothing predicts. What is read behind the last word is left out below.
-    through += ((repeats as usize) | ((positionOf(i + 5) - position < 8) as usize)) as usize;
-  }
-  for (let level: u32 = 2; level <= maxLevel && rest > 0; level++) {
-    const at = (level - 1) << 3;
-    shift = beginSieve(rest);
-    for (let i: usize = 0; i < rest; i++) {
-      const index = load<u32>(survivors + (i << 2)) as usize;
-      const word = (load<u32>(candidates + (index << 2)) >> levelBits) as usize;
-      const before = load<u64>(states + (index << 3));
-      const hash = (before ^ (before >> 32) ^ load<u64>(joined + (positionOf(word) as usize) + at)) * third;
-      store<u64>(states + (index << 3), hash);
-      saturate(counters + ((hash >> shift) as usize));
-    }
-    let left: usize = 0;
-    for (let i: usize = 0; i < rest; i++) {
-      const index = load<u32>(survivors + (i << 2)) as usize;
-      const repeats = load<u8>(counters + ((load<u64>(states + (index << 3)) >> shift) as usize)) > 1;
-      store<u32>(candidates + (index << 2), load<u32>(candidates + (index << 2)) + (repeats as u32));
-      store<u32>(survivors + (left << 2), index as u32);
-      left += repeats as usize;
-    }
-    rest = left;
-  }
-  // What is short of a level at five words is so at more.
-  let kept: usize = 0;
-  for (let i: usize = 0; i < through; i++) {
-    const candidate = load<u32>(candidates + (i << 2));
-    const word = (candidate >> levelBits) as usize;
-    store<u32>(candidates + (kept << 2), candidate);
-    if (word >= limit) break;
-    const least = min((positionOf(word + 5) - positionOf(word)) >> 3, maxLevel);
-    kept += (least <= (candidate & levelMask)) as usize;
-  }
-  return kept;
+/** The bits of a set from one on. */
+// @ts-ignore: decorator
+@inline
+function startingAt(bits: u64, first: usize): u64 {
+  return first < 64 ? bits & (~(0 as u64) << (first as u64)) : 0;
 }
 
-/** Empties a sieve for so many hashes, eight slots or more for each; returns what hashes are shifted by. */
-function beginSieve(entries: usize): u64 {
+/** Finds the candidates for an n, and says how many there are. */
+function listCandidates(n: usize): usize {
+  const end = words + 1 - n;
+  const most = i8x16.splat(maxLevel as i8);
+  let listed: usize = 0;
+  for (let block: usize = 0; block < end; block += 64) {
+    let bits: u64 = 0;
+    for (let i: usize = 0; i < 64; i += 16) {
+      const at = positions + ((block + i) << 2);
+      const ahead = at + (n << 2);
+      const least = i8x16.min_u(
+        i8x16.narrow_i16x8_u(
+          i16x8.narrow_i32x4_s(eights(at, ahead), eights(at + 16, ahead + 16)),
+          i16x8.narrow_i32x4_s(eights(at + 32, ahead + 32), eights(at + 48, ahead + 48)),
+        ),
+        most,
+      );
+      bits |= (i8x16.bitmask(i8x16.le_u(least, v128.load(levels + block + i))) as u64) << (i as u64);
+    }
+    if (end - block < 64) bits &= ((1 as u64) << ((end - block) as u64)) - 1;
+    store<u64>(candidates + (block >> 3), bits);
+    listed += popcnt(bits) as usize;
+  }
+  return listed;
+}
+
+/** How many times 8 bytes there are from the positions at `at` to those at `ahead`. */
+// @ts-ignore: decorator
+@inline
+function eights(at: usize, ahead: usize): v128 {
+  return i32x4.shr_u(i32x4.sub(v128.load(ahead), v128.load(at)), 3);
+}
+
+/** Makes room for so many n-grams, at most half full. An entry is half a hash and, below, a word and 1; 0 is none. */
+function beginEntries(count: usize): void {
+  let size: usize = 8;
+  entryShift = 64 - 3;
+  for (; size < count * 2; size <<= 1) entryShift--;
+  entryMask = size - 1;
+  memory.fill(table, 0, size << 3);
+}
+
+/** Enters the n-gram at a word; false when it was entered before. */
+// @ts-ignore: decorator
+@inline
+function enter(n: usize, word: usize): bool {
+  const start = positionOf(word) as usize;
+  const hash = hashEnds(joined + start, (positionOf(word + n) as usize) - start);
+  const tag = hash & ~(0xffffffff as u64);
+  let slot = (hash >> entryShift) as usize;
+  while (true) {
+    const entry = load<u64>(table + (slot << 3));
+    if (entry == 0) break;
+    if ((entry & ~(0xffffffff as u64)) == tag && isSame(n, word, (entry as u32 as usize) - 1)) return false;
+    slot = (slot + 1) & entryMask;
+  }
+  store<u64>(table + (slot << 3), tag | ((word + 1) as u64));
+  return true;
+}
+
+/**
+ * A hash of at least one byte. It need not tell all apart, as `hashBytes` has to: up to 48 bytes are read from both ends,
+ * where they overlap, so that nothing depends on how many there are.
+ */
+// @ts-ignore: decorator
+@inline
+function hashEnds(start: usize, bytes: usize): u64 {
+  if (bytes > 48) return hashBytes(start, bytes);
+  const first = load<u64>(start);
+  if (bytes < 8) return (first & load<u64>(keep + 48 - bytes)) * base;
+  const last = start + bytes - 8;
+  const early = first * base + load<u64>(min(start + 8, last)) * third;
+  const inner = load<u64>(min(start + 16, last)) * fifth + load<u64>(max(start + 16, last) - 16) * sixth;
+  const late = load<u64>(max(start + 8, last) - 8) * fourth + load<u64>(last) * spread;
+  return early + inner + late;
+}
+
+/** Whether the n-grams at two words are the same bytes. */
+function isSame(n: usize, word: usize, other: usize): bool {
+  const start = positionOf(word) as usize;
+  const begin = positionOf(other) as usize;
+  let rest = (positionOf(word + n) as usize) - start;
+  if ((positionOf(other + n) as usize) - begin != rest) return false;
+  let a = joined + start;
+  let b = joined + begin;
+  for (; rest > 48; rest -= 16) {
+    if (v128.any_true(v128.xor(v128.load(a), v128.load(b)))) return false;
+    a += 16;
+    b += 16;
+  }
+  const mask = keep + 48 - rest;
+  const first = v128.and(v128.xor(v128.load(a), v128.load(b)), v128.load(mask));
+  const second = v128.and(v128.xor(v128.load(a, 16), v128.load(b, 16)), v128.load(mask, 16));
+  const last = v128.and(v128.xor(v128.load(a, 32), v128.load(b, 32)), v128.load(mask, 32));
+  return !v128.any_true(v128.or(v128.or(first, second), last));
+}
+
+/** Finds the level of each word. */
+function sieveBeginnings(): void {
+  levels = counters + beginSieve(words);
+  candidates = list;
+  const sieve = counters;
+  const text = joined;
+  const at = positions;
+  let by = shift;
+  for (let i: usize = 0; i < words; i++) {
+    saturate(sieve + (((load<u64>(text + (load<u32>(at + (i << 2)) as usize)) * base) >> by) as usize));
+  }
+  for (let i: usize = 0; i < words; i++) {
+    const hash = load<u64>(text + (load<u32>(at + (i << 2)) as usize)) * base;
+    store<u8>(levels + i, (load<u8>(sieve + ((hash >> by) as usize)) > 1) as u8);
+  }
+  v128.store(levels + words, i64x2.splat(0));
+  // What repeats 8 bytes is hashed over 16, and so on: its hash so far, and its word below.
+  beginSieve(words);
+  by = shift;
+  let to = states;
+  const none = i64x2.splat(0);
+  for (let block: usize = 0; block < words; block += 16) {
+    for (let bits = i8x16.bitmask(i8x16.ne(v128.load(levels + block), none)) as u32; bits != 0; bits &= bits - 1) {
+      const word = block + (ctz(bits) as usize);
+      const bytes = text + (load<u32>(at + (word << 2)) as usize);
+      const before = load<u64>(bytes) * base;
+      const hash = (before ^ (before >> 32) ^ load<u64>(bytes, 8)) * third;
+      store<u64>(to, (hash & ~wordMask) | (word as u64));
+      to += 8;
+      saturate(sieve + ((hash >> by) as usize));
+    }
+  }
+  for (let level: usize = 2; ; level++) {
+    let kept = states;
+    for (let from = states; from < to; from += 8) {
+      const entry = load<u64>(from);
+      const repeats = load<u8>(sieve + ((entry >> by) as usize)) > 1;
+      store<u8>(levels + ((entry & wordMask) as usize), (level as u32) - 1 + (repeats as u32));
+      store<u64>(kept, entry);
+      kept += (repeats as usize) << 3;
+    }
+    to = kept;
+    if (level == maxLevel || to == states) break;
+    beginSieve((to - states) >> 3);
+    by = shift;
+    for (let from = states; from < to; from += 8) {
+      const entry = load<u64>(from);
+      const word = entry & wordMask;
+      const bytes = text + (load<u32>(at + ((word as usize) << 2)) as usize) + (level << 3);
+      const hash = ((entry ^ word) ^ (entry >> 32) ^ load<u64>(bytes)) * third;
+      store<u64>(from, (hash & ~wordMask) | word);
+      saturate(sieve + ((hash >> by) as usize));
+    }
+  }
+}
+
+/** A text of a megabyte has no more words. */
+const wordMask: u64 = (1 << 24) - 1;
+
+/** What hashes are shifted by for their counters. */
+let shift: u64 = 0;
+
+/** Empties a sieve for so many hashes, eight slots or more for each; returns the slots. */
+function beginSieve(entries: usize): usize {
   let slots: usize = 256;
   let bits: u64 = 8;
   while (slots < entries * 8 && slots < maxCounters) {
@@ -150,7 +251,8 @@ function beginSieve(entries: usize): u64 {
     bits++;
   }
   memory.fill(counters, 0, slots);
-  return 64 - bits;
+  shift = 64 - bits;
+  return slots;
 }
 
 /** Counts 0, 1, 2, 2, … */

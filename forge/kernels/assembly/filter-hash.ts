@@ -1,5 +1,5 @@
 /**
- * Hashes of bytes for the filters' statistics: of lines, and of n-grams of words.
+ * Hashes of bytes for the filters' statistics: of lines and of words.
  *
  * 64 bits stand for the bytes, so texts that differ in a few digits, as rows of a table do, must not hash alike. A
  * product carries what it is given upwards only: the last byte of eight changes eight bits of it, which one other byte
@@ -10,7 +10,9 @@
 export const base: u64 = 0x9e3779b97f4a7c15;
 export const spread: u64 = 0xd6e8feb86659fd93;
 export const third: u64 = 0xa0761d6478bd642f;
-const fourth: u64 = 0xe7037ed1a0b428db;
+export const fourth: u64 = 0xe7037ed1a0b428db;
+export const fifth: u64 = 0x8ebc6af09c88c6e3;
+export const sixth: u64 = 0x1d8e4e27c47d124f;
 
 /** 48 bytes of ones, then 48 of zeros: what stands n bytes before the zeros keeps n bytes. */
 export const keep: usize = memory.data<u8>([

@@ -1,7 +1,7 @@
 /**
- * Words of a text for n-grams: joined, hashed, and where each begins; with the tables that count n-grams exactly.
+ * Words of a text for n-grams: joined, hashed, and where each begins; with the buffers in which n-grams are counted.
  *
- * Buffers are used again: once words are joined, their bounds give way to lists of candidates.
+ * Buffers are used again: once words are joined, where they began gives way to a list of candidates.
  */
 import { base, keep, spread, third } from "./filter-hash";
 import { countCharacters } from "./filter-text";
@@ -9,20 +9,17 @@ import { countCharacters } from "./filter-text";
 /** Hash of each word; the words joined, and where each begins in them. */
 export let hashes: usize = 0;
 export let joined: usize = 0;
-let positions: usize = 0;
+export let positions: usize = 0;
 export let words: usize = 0;
 export let isAscii: bool = false;
 
-/** Room for a u32 of each word, twice, and for a u64 of each. */
-export let firstList: usize = 0;
-export let secondList: usize = 0;
+/** Room for a u32 of each word, and for a u64 of each. */
+export let list: usize = 0;
 export let states: usize = 0;
 
-/** Counters of sieves; the exact table. */
+/** Counters of a sieve, and behind them a byte for each word; the exact table. */
 export let counters: usize = 0;
 export let table: usize = 0;
-let tableMask: usize = 0;
-let tableShift: u64 = 0;
 
 /**
  * Joins and hashes the words of a text; returns the stop words that occur.
@@ -45,8 +42,7 @@ export function joinWords(
   states = hashes + (words << 3) + 32;
   positions = states + (words << 3);
   joined = textBuffer;
-  firstList = starts;
-  secondList = ends;
+  list = starts;
   let to = joined;
   let stops: u32 = 0;
   for (let i: usize = 0; i < words; i++) {
@@ -103,14 +99,20 @@ function stopWord(word: u64, bytes: usize): u32 {
   return ((load<u64>(stopTable + ((place as usize) << 3)) == (word | ((bytes as u64) << 56))) as u32) << place;
 }
 
-/** Sets the buffers in which the words joined last are counted. */
+/**
+ * Sets the buffers in which the words joined last are counted.
+ *
+ * @param counterBuffer room for a sieve, at most `maxCounters` or 16 bytes a word, and a byte for each word and 128 more
+ * @param tableBuffer room for 64 bytes a word
+ */
 export function beginNGrams(counterBuffer: usize, tableBuffer: usize): void {
   counters = counterBuffer;
   table = tableBuffer;
 }
 
-/** A sieve has two to four slots a word, as long as a cache holds them. */
+/** A sieve has eight slots a word or more, as long as a cache holds them. */
 export const maxCounters: usize = 1 << 19;
+
 /** Where a word begins in the joined words. */
 // @ts-ignore: decorator
 @inline
@@ -122,31 +124,4 @@ export function charactersOf(from: usize, to: usize): u32 {
   const start = positionOf(from);
   const end = positionOf(to);
   return isAscii ? end - start : countCharacters(joined + (start as usize), joined + (end as usize));
-}
-
-/** Makes room for so many hashes, at most half full. An empty slot is 0. Returns the slots. */
-export function beginTable(entries: usize): usize {
-  let size: usize = 8;
-  let bits: u64 = 3;
-  while (size < entries * 2) {
-    size <<= 1;
-    bits++;
-  }
-  tableMask = size - 1;
-  tableShift = 64 - bits;
-  memory.fill(table, 0, size << 3);
-  return size;
-}
-
-/** Slot where a hash is or would be put. */
-// @ts-ignore: decorator
-@inline
-export function slotOf(hash: u64): usize {
-  const key = hash == 0 ? spread : hash;
-  let slot = ((key * spread) >> tableShift) as usize;
-  while (true) {
-    const there = load<u64>(table + (slot << 3));
-    if (there == 0 || there == key) return slot;
-    slot = (slot + 1) & tableMask;
-  }
 }

@@ -8,12 +8,10 @@
  */
 import { base, spread } from "./filter-hash";
 import {
-  beginTable,
   charactersOf,
   counters,
   hashes,
   maxCounters,
-  slotOf,
   states,
   table,
   words,
@@ -28,6 +26,9 @@ let slots: usize = 0;
 let shift: u64 = 0;
 /** For each word the counter of the n-gram that begins there, 0 where it is known to occur once. */
 let counts: usize = 0;
+
+let tableMask: usize = 0;
+let tableShift: u64 = 0;
 
 /** Fills the columns of the words joined last. */
 export function countTop(): void {
@@ -222,4 +223,31 @@ function countInTable(n: usize, limit: v128, room: usize): u64 {
     }
   }
   return ((best as u64) << 32) | (bestAt as u64);
+}
+
+/** Makes room for so many hashes, at most half full. An empty slot is 0. Returns the slots. */
+function beginTable(entries: usize): usize {
+  let size: usize = 8;
+  let bits: u64 = 3;
+  while (size < entries * 2) {
+    size <<= 1;
+    bits++;
+  }
+  tableMask = size - 1;
+  tableShift = 64 - bits;
+  memory.fill(table, 0, size << 3);
+  return size;
+}
+
+/** Slot where a hash is or would be put. */
+// @ts-ignore: decorator
+@inline
+function slotOf(hash: u64): usize {
+  const key = hash == 0 ? spread : hash;
+  let slot = ((key * spread) >> tableShift) as usize;
+  while (true) {
+    const there = load<u64>(table + (slot << 3));
+    if (there == 0 || there == key) return slot;
+    slot = (slot + 1) & tableMask;
+  }
 }
