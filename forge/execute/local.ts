@@ -6,7 +6,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { CompletionRecord, Stage, Task } from "../../schemas/run/plan.ts";
+import { wholeTask, type CompletionRecord, type Stage, type Task } from "../../schemas/run/plan.ts";
 import {
   collectByBatches,
   createWorkerPool,
@@ -107,7 +107,7 @@ async function runStage(stage: Stage, context: StageContext): Promise<Completion
       progress.finish(task);
       return done;
     }
-    const record = await runTask(task, context, progress.add);
+    const record = await runTask(stage, task, context, progress.add);
     progress.finish(task);
     return record;
   };
@@ -131,6 +131,7 @@ async function runStage(stage: Stage, context: StageContext): Promise<Completion
 }
 
 async function runTask(
+  stage: Stage,
   task: Task,
   context: StageContext,
   report: (task: Task, progress: TaskProgress) => void,
@@ -139,7 +140,8 @@ async function runTask(
   await removeRecord(folder, task.id);
   for (let attempt = 1; ; attempt++) {
     try {
-      const outcome = await pool.run({ module, task, folder }, (progress) => report(task, progress as TaskProgress));
+      const job = { module, task: wholeTask(stage, task), folder };
+      const outcome = await pool.run(job, (progress) => report(task, progress as TaskProgress));
       signal?.throwIfAborted();
       await checkFiles(folder, task, outcome);
       const record: CompletionRecord = { id: task.id, key: task.key, files: outcome.files, result: outcome.result };

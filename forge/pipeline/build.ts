@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { CorpusManifest } from "../../schemas/run/corpus-manifest.ts";
-import type { CompletionRecord, Plan } from "../../schemas/run/plan.ts";
+import { tasksOf, type CompletionRecord, type Plan } from "../../schemas/run/plan.ts";
 import {
   formatJson,
   lockFolder,
@@ -67,8 +67,7 @@ export async function refilterCorpus(config: CorpusConfig, options: BuildOptions
 
 /** Before anything is touched: every split must be there as this config would read it. */
 async function refuseOtherReading(folder: string, plan: Plan): Promise<void> {
-  const tasks = plan.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
-  for (const task of tasks) {
+  for (const task of tasksOf(plan, "ingest")) {
     if (await isRead(folder, task)) continue;
     const { partition, split } = task.input as unknown as IngestInput;
     const uri = split.parts[0]?.uri ?? split.source;

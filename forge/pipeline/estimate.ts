@@ -1,5 +1,5 @@
 /** What a planned run will read, need and take, as far as names and sizes of its inputs tell. For `--dry-run`. */
-import type { Plan } from "../../schemas/run/plan.ts";
+import { tasksOf, type Plan, type Task } from "../../schemas/run/plan.ts";
 import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import { splitStageName } from "./plan-pieces.ts";
 import { findRecord } from "./records.ts";
@@ -40,10 +40,8 @@ export const estimateBasis = {
 
 /** Estimates a run of a plan by so many workers. */
 export function estimateBuild(plan: Plan, config: CorpusConfig, workers: number): BuildEstimate {
-  const tasksOf = (name: string): Plan["stages"][number]["tasks"] =>
-    plan.stages.find((stage) => stage.name === name)?.tasks ?? [];
   const { expansion, diskPerText, textPerPiece, textBytesPerSecond, leastSeconds } = estimateBasis;
-  const ingest = tasksOf("ingest");
+  const ingest = tasksOf(plan, "ingest");
   let textBytes = 0;
   for (const task of ingest) {
     // The plan made it with this very type.
@@ -58,11 +56,10 @@ export function estimateBuild(plan: Plan, config: CorpusConfig, workers: number)
     textBytes += bytes === 0 ? task.inputBytes : text * (task.inputBytes / bytes);
   }
   // The plan made these with this very type, too.
-  const isCopy = ({ input }: Plan["stages"][number]["tasks"][number]): boolean =>
-    (input as unknown as SplitInput).copy !== undefined;
-  const copies = tasksOf(splitStageName).filter(isCopy);
+  const isCopy = ({ input }: Task): boolean => (input as unknown as SplitInput).copy !== undefined;
+  const copies = tasksOf(plan, splitStageName).filter(isCopy);
   const copiedBytes = copies.reduce((sum, task) => sum + task.inputBytes, 0);
-  const cut = tasksOf(splitStageName).filter((task) => !isCopy(task));
+  const cut = tasksOf(plan, splitStageName).filter((task) => !isCopy(task));
   const cutText = cut.reduce((sum, task) => sum + task.inputBytes, 0) * expansion.gzip;
   const pieceBytes = config.read.compressPieces ? cutText / textPerPiece : cutText;
   const seconds = (rate: number): number => leastSeconds + textBytes / (rate * Math.max(1, workers));

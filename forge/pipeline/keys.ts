@@ -3,7 +3,12 @@ import { createHash } from "node:crypto";
 
 /** SHA-256 (hex) of a JSON value; object keys are sorted, undefined ones left out. */
 export function hashJson(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return hashText(canonicalJson(value));
+}
+
+/** SHA-256 (hex) of UTF-8 text. */
+export function hashText(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** JSON with sorted keys and no white space. */

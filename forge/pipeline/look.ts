@@ -5,7 +5,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { signalPrefix } from "../../schemas/record/document.ts";
-import { planSchema } from "../../schemas/run/plan.ts";
+import { planSchema, tasksOf } from "../../schemas/run/plan.ts";
 import { DataError, exists, ForgeError, random, readJsonIfThere, UsageError } from "../base/index.ts";
 import { openSources, readSplit, splitSources, type RecordPlace, type SplitPart } from "../read/index.ts";
 import { openParquet, readTokenFile } from "../shard/index.ts";
@@ -135,7 +135,7 @@ async function partsOf(
   uri: string,
 ): Promise<readonly { readonly input: IngestInput; readonly part: SplitPart }[]> {
   const plan = planSchema.safeParse(await readJsonIfThere(join(folder, planPath)));
-  const tasks = plan.data?.stages.find(({ name }) => name === "ingest")?.tasks ?? [];
+  const tasks = plan.data === undefined ? [] : tasksOf(plan.data, "ingest");
   // The plan made them with this very type.
   const inputs = tasks.map((task) => task.input as unknown as IngestInput);
   const parts = inputs.flatMap((input) =>

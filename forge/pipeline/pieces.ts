@@ -6,7 +6,7 @@
  */
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { CompletionRecord, Plan, Task } from "../../schemas/run/plan.ts";
+import { tasksOf, type CompletionRecord, type Plan, type Task } from "../../schemas/run/plan.ts";
 import { splitStageName } from "./plan-pieces.ts";
 import { findRecord } from "./records.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
@@ -41,10 +41,6 @@ export async function removePieces(folder: string, records: readonly CompletionR
     const kept = new Set(files.map(({ path }) => path));
     for (const { path } of made.pieces) if (!kept.has(path)) await rm(join(folder, path), { force: true });
   }
-}
-
-function tasksOf(plan: Plan, stage: string): readonly Task[] {
-  return plan.stages.find(({ name }) => name === stage)?.tasks ?? [];
 }
 
 async function sizeOf(path: string): Promise<number> {

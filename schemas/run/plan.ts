@@ -14,8 +14,10 @@ export const taskSchema = z.strictObject({
   key: z.string().length(64),
   /** Bytes of source data the task reads, for progress and estimates; 0 when it reads intermediate files only. */
   inputBytes: z.int().nonnegative(),
-  /** What the task's code needs to know; its shape belongs to the stage. */
+  /** What the task's code needs to know, without what stands in `common`; its shape belongs to the stage. */
   input: z.json(),
+  /** Index of the stage's common part that belongs to the input. */
+  common: z.int().nonnegative().optional(),
 });
 export type Task = z.infer<typeof taskSchema>;
 
@@ -25,9 +27,22 @@ export const stageSchema = z.strictObject({
   version: z.int().positive(),
   /** What one reads when asking what the stage does. */
   summary: z.string(),
+  /** Parts of inputs that many tasks share, each once: a plan has a hundred thousand tasks and a few configs. */
+  common: z.array(z.record(z.string(), z.json())).optional(),
   tasks: z.array(taskSchema),
 });
 export type Stage = z.infer<typeof stageSchema>;
+
+function inputOf({ common }: Stage, { input, common: index }: Task): Task["input"] {
+  const shared = index === undefined ? undefined : common?.[index];
+  return shared === undefined ? input : { ...shared, ...(input as typeof shared) };
+}
+
+/** The whole task: as whoever runs it gets it. */
+export function wholeTask(stage: Stage, task: Task): Task {
+  const { common: _, ...rest } = task;
+  return { ...rest, input: inputOf(stage, task) };
+}
 
 /** Stages run one after the other, their tasks in any order. */
 export const planSchema = z.strictObject({
@@ -48,3 +63,9 @@ export const completionRecordSchema = z.strictObject({
   result: z.json(),
 });
 export type CompletionRecord = z.infer<typeof completionRecordSchema>;
+
+/** Whole tasks of a plan's stage; none when there is no such stage. */
+export function tasksOf(plan: Pick<Plan, "stages">, name: string): readonly Task[] {
+  const stage = plan.stages.find((one) => one.name === name);
+  return stage?.tasks.map((task) => wholeTask(stage, task)) ?? [];
+}

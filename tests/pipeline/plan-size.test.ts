@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { planCorpus } from "../../forge/pipeline/plan.ts";
 import type { CorpusInputs } from "../../forge/pipeline/index.ts";
+import { tasksOf } from "../../schemas/run/plan.ts";
 import { corpusConfigSchema } from "../../schemas/config/corpus.ts";
 
 const config = corpusConfigSchema.parse({
@@ -65,4 +66,21 @@ it("a plan grows with the partitions, not with their square", () => {
   const bytes = (partitions: number): number => JSON.stringify(planCorpus(config, inputs(partitions)).stages).length;
   const [few, many] = [bytes(200), bytes(3200)];
   expect(many / few).toBeLessThan(16.5);
+});
+
+it("what many tasks have in common stands in a plan once, and every task still gets it", () => {
+  const [few, many] = [planCorpus(config, inputs(4)), planCorpus(config, inputs(40))];
+  for (const { name, tasks } of few.stages) {
+    // The same partition of the same source; what names the number of partitions differs.
+    const [own, shared] = [tasksOf(few, name), tasksOf(many, name)];
+    if (tasks.length !== 4) continue;
+    expect(Object.keys(shared[0]?.input as object).sort(), name).toEqual(Object.keys(own[0]?.input as object).sort());
+    expect(shared.every((task) => !("common" in task))).toBe(true);
+  }
+  const [one, other] = [tasksOf(few, "ingest")[0], tasksOf(many, "ingest")[0]];
+  expect(other?.input).toEqual(one?.input);
+  expect(other?.key).toBe(one?.key);
+  const ingest = many.stages.find(({ name }) => name === "ingest");
+  expect(ingest?.common?.length).toBe(1);
+  expect(JSON.stringify(ingest?.tasks[0]?.input)).not.toContain("maxRecordBytes");
 });
