@@ -42,7 +42,7 @@ export interface ParquetFloats {
 /** Values of a column of a batch; those of a function count as 8 bytes towards a row group, so they are short. */
 export type ParquetColumnValues = ((row: number) => ParquetValue) | ParquetTexts | ParquetFloats;
 
-/** Rows as columns, by the column's name. */
+/** Rows as columns, by the column's name. Its memory is not read any more once the next batch is asked for. */
 export interface ParquetBatch {
   readonly rows: number;
   readonly columns: Readonly<Record<string, ParquetColumnValues>>;

@@ -128,6 +128,31 @@ test("batches of columns come back as they were given, whatever rows are chosen 
   );
 });
 
+test("the memory of a batch may be overwritten as soon as the next one is asked for", async () => {
+  const path = join(folder, "reused.parquet");
+  const values = new Uint8Array(40);
+  const floats = new Float32Array(4);
+  const offsets = Int32Array.from([0, 10, 20, 30, 40]);
+  const batches = function* () {
+    for (let batch = 0; batch < 6; batch++) {
+      values.fill(97 + batch);
+      floats.fill(batch);
+      yield { rows: 4, columns: { text: { values, offsets }, name: { values, offsets }, score: { floats } } };
+    }
+  };
+  const columns: readonly ParquetColumn[] = [
+    { name: "text", type: "string", long: true },
+    { name: "name", type: "string" },
+    { name: "score", type: "float" },
+  ];
+  // Row groups end within batches.
+  await writeParquetBatches(path, columns, batches(), { rowGroupBytes: 150 });
+  const letters = Array.from("aaaabbbbccccddddeeeeffff");
+  expect(await readAll(path)).toEqual(
+    letters.map((letter, row) => ({ text: letter.repeat(10), name: letter.repeat(10), score: Math.floor(row / 4) })),
+  );
+});
+
 /** A text column as a batch holds it. */
 function texts(values: readonly (string | null)[]): ParquetTexts {
   const offsets = Int32Array.from([0, ...values.map((_, i) => Buffer.byteLength(values.slice(0, i + 1).join("")))]);
