@@ -6,13 +6,14 @@
  *   one worker doing the same without language and decontamination. Processor time on the same documents: a sample and
  *   the whole corpus, each run a fresh process (datatrove goes through the whole once, which takes minutes); the sample's
  *   time is taken off, and with it the start-up. `wholeValue` is the whole corpus with start-up.
- * - two-workers: wall time on 1 GB of text in one file, against one worker. Needs two idle cores.
+ * - two-workers: wall time on 1 GB of text in one file, against one worker. Needs two idle cores. Beside it the ratio to
+ *   one worker on one core (Linux' taskset), since what a worker has done beside it takes part of another.
  * - memory: peak resident memory on so many variations that they hold 1 GB of text, against the promised bound.
  *
  * Result check: planted contamination is found, documents are conserved, the output does not depend on the number of
  * workers, and without language and decontamination the kept documents are datatrove's but for a stated part.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   createReadStream,
@@ -163,11 +164,19 @@ function contamination(path: string): Record<string, unknown> {
 
 let runs = 0;
 
-async function build(bench: Bench, config: unknown, workers: number): Promise<OwnRun & { readonly out: string }> {
+/** @param cores processors that the run may use, as `taskset` names them. @default all */
+async function build(
+  bench: Bench,
+  config: unknown,
+  workers: number,
+  cores?: string,
+): Promise<OwnRun & { readonly out: string }> {
   const out = join(bench.folder, `out-${runs++}`);
   const [job, result] = [`${out}-job.json`, `${out}-result.json`];
   writeFileSync(job, JSON.stringify({ config, out, workers }));
-  await run(process.execPath, [shippedPath("tests/bench/build-corpus/ours.ts"), job, result]);
+  const command = [process.execPath, shippedPath("tests/bench/build-corpus/ours.ts"), job, result];
+  const [program = "", ...args] = cores === undefined ? command : ["taskset", "--cpu-list", cores, ...command];
+  await run(program, args);
   return { ...(JSON.parse(readFileSync(result, "utf8")) as OwnRun), out };
 }
 
@@ -310,7 +319,8 @@ async function twoWorkers(bench: Bench): Promise<Measured> {
   const input = await writeInput(bench, "gigabyte", 1e9, 12);
   const evaluation = await writeEvaluation(bench);
   const config = configOf(bench, input, contamination(evaluation.path));
-  const times = { one: [] as number[], two: [] as number[] };
+  const times = { one: [] as number[], two: [] as number[], oneCore: [] as number[] };
+  const hasTaskset = spawnSync("taskset", ["--version"]).status === 0;
   const cores = { one: 0, two: 0 };
   const digests = new Set<string>();
   let peak = 0;
@@ -331,6 +341,12 @@ async function twoWorkers(bench: Bench): Promise<Measured> {
       }
       rmSync(made.out, { recursive: true });
     }
+    // One worker on one core, as it has where there are as many workers as cores.
+    if (!hasTaskset) continue;
+    const alone = await build(bench, config, 1, "0");
+    times.oneCore.push(alone.seconds);
+    digests.add(alone.digest);
+    rmSync(alone.out, { recursive: true });
   }
   const megabytes = input.textBytes / 1e6;
   return {
@@ -345,6 +361,10 @@ async function twoWorkers(bench: Bench): Promise<Measured> {
       bytesOnDisk: statSync(input.path).size,
       coresOfOne: cores.one,
       coresOfTwo: cores.two,
+      ...(hasTaskset && {
+        secondsOnOneCore: times.oneCore,
+        ratioToOneCore: median(times.oneCore) / median(times.two),
+      }),
       ...steps,
     },
   };
