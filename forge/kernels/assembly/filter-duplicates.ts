@@ -33,8 +33,10 @@ const maxLevel: u32 = 4;
 /** A bit for each word at which a repeated n-gram may begin. */
 let candidates: usize = 0;
 
-let entryMask: usize = 0;
-let entryShift: u64 = 0;
+let tableMask: usize = 0;
+let tableShift: u64 = 0;
+/** An entry of the table is a word and 1, and above them bits of its n-gram's hash. A text of a megabyte fits. */
+const entryMask: u32 = (1 << 21) - 1;
 
 /**
  * Fills the columns of the words joined last, up to the n whose limit they exceed; returns how many.
@@ -55,7 +57,7 @@ export function countDuplicates(characters: u32): u32 {
 function duplicates(n: usize): u32 {
   const listed = listCandidates(n);
   if (listed == 0) return 0;
-  beginEntries(listed);
+  beginTable(listed);
   const end = words + 1 - n;
   let characters: u32 = 0;
   let next: usize = 0;
@@ -116,13 +118,13 @@ function eights(at: usize, ahead: usize): v128 {
   return i32x4.shr_u(i32x4.sub(v128.load(ahead), v128.load(at)), 3);
 }
 
-/** Makes room for so many n-grams, at most half full. An entry is half a hash and, below, a word and 1; 0 is none. */
-function beginEntries(count: usize): void {
+/** Makes room for so many n-grams, at most half full. */
+function beginTable(entries: usize): void {
   let size: usize = 8;
-  entryShift = 64 - 3;
-  for (; size < count * 2; size <<= 1) entryShift--;
-  entryMask = size - 1;
-  memory.fill(table, 0, size << 3);
+  tableShift = 64 - 3;
+  for (; size < entries * 2; size <<= 1) tableShift--;
+  tableMask = size - 1;
+  memory.fill(table, 0, size << 2);
 }
 
 /** Enters the n-gram at a word; false when it was entered before. */
@@ -131,15 +133,15 @@ function beginEntries(count: usize): void {
 function enter(n: usize, word: usize): bool {
   const start = positionOf(word) as usize;
   const hash = hashEnds(joined + start, (positionOf(word + n) as usize) - start);
-  const tag = hash & ~(0xffffffff as u64);
-  let slot = (hash >> entryShift) as usize;
+  const tag = ((hash >> 16) as u32) & ~entryMask;
+  let slot = (hash >> tableShift) as usize;
   while (true) {
-    const entry = load<u64>(table + (slot << 3));
+    const entry = load<u32>(table + (slot << 2));
     if (entry == 0) break;
-    if ((entry & ~(0xffffffff as u64)) == tag && isSame(n, word, (entry as u32 as usize) - 1)) return false;
-    slot = (slot + 1) & entryMask;
+    if ((entry & ~entryMask) == tag && isSame(n, word, ((entry & entryMask) as usize) - 1)) return false;
+    slot = (slot + 1) & tableMask;
   }
-  store<u64>(table + (slot << 3), tag | ((word + 1) as u64));
+  store<u32>(table + (slot << 2), tag | ((word as u32) + 1));
   return true;
 }
 

@@ -103,7 +103,7 @@ function stopWord(word: u64, bytes: usize): u32 {
  * Sets the buffers in which the words joined last are counted.
  *
  * @param counterBuffer room for a sieve, at most `maxCounters` or 16 bytes a word, and a byte for each word and 128 more
- * @param tableBuffer room for 64 bytes a word
+ * @param tableBuffer room for 16 bytes a slot of a table, which is at most half full of words
  */
 export function beginNGrams(counterBuffer: usize, tableBuffer: usize): void {
   counters = counterBuffer;

@@ -221,33 +221,52 @@ function skipIndent(start: usize, end: usize): usize {
 
 /** Fills the columns of lines that FineWeb's rules need, and no other; `table` as for `countLines`. */
 export function countFullLines(start: usize, end: usize, table: usize): void {
-  let continuations: u32 = 0;
+  const feed = v128.load(constants, 16);
+  const first = v128.load(constants, 0);
+  const stops = table + (mostSlots(end - start) << 4);
+  let others: u32 = 0;
   let lineFeeds: u32 = 0;
-  for (let block = start; block < end; block += 16) {
-    const bytes = v128.load(block);
-    const inside: u32 = end - block >= 16 ? 0xffff : ((1 as u32) << ((end - block) as u32)) - 1;
-    continuations += popcnt((i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(-64))) as u32) & inside);
-    lineFeeds += popcnt((i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x0a))) as u32) & inside);
+  let to = stops;
+  for (let block = start; block < end; block += 64) {
+    let fed: u64 = 0;
+    let inner: u64 = 0;
+    let any = i64x2.splat(0);
+    for (let i: usize = 0; i < 4; i++) {
+      const bytes = v128.load(block + (i << 4));
+      fed |= (i8x16.bitmask(i8x16.eq(bytes, feed)) as u64) << ((i << 4) as u64);
+      any = v128.or(any, bytes);
+    }
+    const inside: u64 = end - block >= 64 ? ~0 : ((1 as u64) << ((end - block) as u64)) - 1;
+    if (i8x16.bitmask(any) != 0) {
+      for (let i: usize = 0; i < 4; i++) {
+        inner |= (i8x16.bitmask(i8x16.lt_s(v128.load(block + (i << 4)), first)) as u64) << ((i << 4) as u64);
+      }
+      others += popcnt(inner & inside) as u32;
+    }
+    fed &= inside;
+    lineFeeds += popcnt(fed) as u32;
+    store<u64>(to, fed);
+    to += 8;
   }
-  begin(start, end, continuations == 0, lineFeeds, table);
+  begin(start, end, others == 0, lineFeeds, table);
   let lineStart = start;
-  for (let block = start; block < end; block += 16) {
-    let bits = i8x16.bitmask(i8x16.eq(v128.load(block), i8x16.splat(0x0a))) as u32;
-    for (; bits != 0; bits &= bits - 1) {
+  let bitsAt = stops;
+  for (let block = start; block < end; block += 64) {
+    for (let bits = load<u64>(bitsAt); bits != 0; bits &= bits - 1) {
       const at = block + (ctz(bits) as usize);
-      if (at >= end) break;
       endFullLine(lineStart, at);
       lineStart = at + 1;
     }
+    bitsAt += 8;
   }
   endFullLine(lineStart, end);
-  put(0, ((end - start) as u32) - continuations);
+  put(0, ((end - start) as u32) - others);
   put(1, lineFeeds);
   putFullLines();
 }
 
 function endFullLine(start: usize, end: usize): void {
-  if (skipSpace(start, end) == end) return;
+  if (start == end || skipIndent(start, end) == end) return;
   const characters = isAscii ? ((end - start) as u32) : countCharacters(start, end);
   addFullLine(characters, classBefore(start, end), add(pieceKeys, hashBytes(start, end - start)));
 }
