@@ -38,20 +38,24 @@ export function coverSequences({ hashes, offsets }: ShingleSequences, words: num
     longer[text + 1] = (longer[text] as number) + Math.max(0, count - fewer);
   }
   const made = new Uint32Array(2 * (longer[offsets.length - 1] as number));
+  // As in `coverHash`, without an object for each word of the corpus; as signed numbers, which need no wider ones.
+  const from = new Int32Array(hashes.buffer, hashes.byteOffset, hashes.length);
+  const into = new Int32Array(made.buffer);
+  const steps: number[] = [];
+  for (let next = 0; next < fewer;) steps.push((next = Math.min(next + short, fewer)));
   for (let text = 0; text + 1 < offsets.length; text++) {
-    let at = offsets[text] as number;
-    for (let to = longer[text] as number; to < (longer[text + 1] as number); to++, at++) {
-      // As in `coverHash`, without an object for each word of the corpus.
-      let low = hashes[2 * at] as number;
-      let high = hashes[2 * at + 1] as number;
-      const last = at + fewer;
-      for (let next = at; next < last;) {
-        next = Math.min(next + short, last);
-        low = mix(low, hashes[2 * next] as number, 0x85eb_ca6b);
-        high = mix(high, hashes[2 * next + 1] as number, 0xc2b2_ae35);
+    let at = 2 * (offsets[text] as number);
+    const end = 2 * (longer[text + 1] as number);
+    for (let to = 2 * (longer[text] as number); to < end; to += 2, at += 2) {
+      let low = from[at] as number;
+      let high = from[at + 1] as number;
+      for (let i = 0; i < steps.length; i++) {
+        const next = at + 2 * (steps[i] as number);
+        low = mix(low, from[next] as number, 0x85eb_ca6b);
+        high = mix(high, from[next + 1] as number, 0xc2b2_ae35);
       }
-      made[2 * to] = low;
-      made[2 * to + 1] = high;
+      into[to] = low;
+      into[to + 1] = high;
     }
   }
   return { hashes: made, offsets: longer };

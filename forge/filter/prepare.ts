@@ -19,7 +19,13 @@ import { loadModel } from "./models.ts";
 import { editRefinedwebLines } from "./refinedweb-lines.ts";
 import * as rules from "./rules.ts";
 import type { Verdict } from "./rules.ts";
-import { textSignalNames, type TextSignalName, type TextSignals } from "./signals.ts";
+import {
+  finewebSignalNames,
+  repetitionSignals,
+  textSignalNames,
+  type TextSignalName,
+  type TextSignals,
+} from "./signals.ts";
 import type { FilterState } from "./state.ts";
 import { loadUrlJudge } from "./url.ts";
 import { loadWordCounter, type WordCounter } from "./word-list.ts";
@@ -45,17 +51,18 @@ export async function prepareFilter(
     case "refinedweb-lines":
       return refinedwebLines(config);
     case "gopher-quality":
-      return judge(config.filter, (measured) => rules.judgeGopherQuality(measured, config));
+      return judge(config.filter, rules.qualitySignals, (signals) => rules.judgeGopherQuality(signals, config));
     case "gopher-repetition":
       return judge(
         config.filter,
-        (measured) => rules.judgeGopherRepetition(measured, config),
+        repetitionSignals,
+        (signals) => rules.judgeGopherRepetition(signals, config),
         rules.repetitionLimits(config),
       );
     case "fineweb":
-      return judge(config.filter, (measured) => rules.judgeFineweb(measured, config));
+      return judge(config.filter, finewebSignalNames, (signals) => rules.judgeFineweb(signals, config));
     case "length":
-      return judge(config.filter, (measured) => rules.judgeLength(measured, config));
+      return judge(config.filter, rules.lengthSignals, (signals) => rules.judgeLength(signals, config));
     case "url":
       return url(config.filter, await loadUrlJudge(config));
     case "word-list":
@@ -70,9 +77,10 @@ export async function prepareFilter(
 }
 
 /** @param limits beyond which the rule turns a document away, whatever is measured of it further on. @default none */
-function judge(
+function judge<Name extends TextSignalName>(
   filter: FilterName,
-  rule: (signals: TextSignals) => Verdict | null,
+  names: readonly Name[],
+  rule: (signals: Pick<TextSignals, Name>) => Verdict | null,
   limits?: Float32Array,
 ): PreparedFilter {
   return (state, group) => {
@@ -80,14 +88,13 @@ function judge(
     if (rows.length === 0) return;
     const columns = state.measure(rows, limits);
     // One object for all rows: rules only read it.
-    const measured = {} as Record<TextSignalName, number>;
+    const measured = {} as Record<Name, number>;
+    const whole = limits === undefined ? undefined : columns.duplicate10Grams;
     for (const row of rows) {
-      for (const name of textSignalNames) measured[name] = columns[name][row] as number;
+      for (const name of names) measured[name] = columns[name][row] as number;
       const verdict = rule(measured);
-      assert(
-        verdict !== null || !Number.isNaN(measured.duplicate10Grams) || state.isEdited(row),
-        "what stays is measured whole",
-      );
+      const isWhole = whole === undefined || state.isEdited(row) || !Number.isNaN(whole[row]);
+      assert(verdict !== null || isWhole, "what stays is measured whole");
       state.decide(row, filter, verdict);
     }
   };

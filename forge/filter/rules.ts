@@ -16,7 +16,7 @@ import type {
   ClassifierFilterConfig,
 } from "../../schemas/config/filter.ts";
 import type { TextColumn } from "../kernels/types.ts";
-import type { TextSignals } from "./signals.ts";
+import type { finewebSignalNames, repetitionSignals, TextSignalName, TextSignals } from "./signals.ts";
 
 /** Why a document is turned away. */
 export interface Verdict {
@@ -49,8 +49,23 @@ export function judgeLanguage(language: string | null, score: number, config: La
   return below(value, config.thresholds[language] ?? config.threshold, "language_below_threshold");
 }
 
+/** What Gopher's quality rules look at. */
+export const qualitySignals = [
+  "plainWords",
+  "meanWordLength",
+  "hashesPerWord",
+  "ellipsesPerWord",
+  "bulletLines",
+  "ellipsisLines",
+  "alphabeticWords",
+  "stopWords",
+] as const satisfies readonly TextSignalName[];
+
 /** Gopher's quality rules (Rae et al. 2021, table A1). */
-export function judgeGopherQuality(s: TextSignals, config: GopherQualityFilterConfig): Verdict | null {
+export function judgeGopherQuality(
+  s: Pick<TextSignals, (typeof qualitySignals)[number]>,
+  config: GopherQualityFilterConfig,
+): Verdict | null {
   return (
     below(s.plainWords, config.minWords, "gopher_short_doc") ??
     above(s.plainWords, config.maxWords, "gopher_long_doc") ??
@@ -66,7 +81,10 @@ export function judgeGopherQuality(s: TextSignals, config: GopherQualityFilterCo
 }
 
 /** Gopher's repetition rules. */
-export function judgeGopherRepetition(s: TextSignals, config: GopherRepetitionFilterConfig): Verdict | null {
+export function judgeGopherRepetition(
+  s: Pick<TextSignals, (typeof repetitionSignals)[number]>,
+  config: GopherRepetitionFilterConfig,
+): Verdict | null {
   return (
     above(s.duplicateParagraphs, config.maxDuplicateParagraphs, "dup_para_frac") ??
     above(s.duplicateParagraphCharacters, config.maxDuplicateParagraphCharacters, "dup_para_char_frac") ??
@@ -119,7 +137,10 @@ export function judgeC4(signals: C4Signals, config: C4FilterConfig): Verdict | n
 }
 
 /** FineWeb's own rules (Penedo et al. 2024). */
-export function judgeFineweb(s: TextSignals, config: FinewebFilterConfig): Verdict | null {
+export function judgeFineweb(
+  s: Pick<TextSignals, (typeof finewebSignalNames)[number]>,
+  config: FinewebFilterConfig,
+): Verdict | null {
   if (s.fullLines === 0) return { reason: "empty", value: null };
   return (
     below(s.punctuatedLines, config.minPunctuatedLines, "line_punct_ratio") ??
@@ -129,7 +150,13 @@ export function judgeFineweb(s: TextSignals, config: FinewebFilterConfig): Verdi
   );
 }
 
-export function judgeLength(s: TextSignals, config: LengthFilterConfig): Verdict | null {
+/** What the length filter looks at. */
+export const lengthSignals = ["characters", "words"] as const satisfies readonly TextSignalName[];
+
+export function judgeLength(
+  s: Pick<TextSignals, (typeof lengthSignals)[number]>,
+  config: LengthFilterConfig,
+): Verdict | null {
   return (
     below(s.characters, config.minCharacters, "too_few_characters") ??
     above(s.characters, config.maxCharacters, "too_many_characters") ??

@@ -4,46 +4,49 @@
  * They are stored beside the documents under these names, so that a changed limit can be applied without the text. So
  * the rules compare the stored precision, too: a limit is rounded to 32 bits before it is compared.
  */
-import { filterStatisticNames, repetitionStages, type EditedStatistics } from "../kernels/filter-statistics.ts";
+import { assert } from "../base/index.ts";
+import { repetitionStages, type EditedStatistics, type FilterStatisticName } from "../kernels/filter-statistics.ts";
 
-type Counts = Readonly<Record<(typeof filterStatisticNames)[number], number>>;
+/** A count, or one as a part of another, less a third; a part of nothing is 0. */
+type Definition =
+  | readonly [FilterStatisticName]
+  | readonly [FilterStatisticName, FilterStatisticName]
+  | readonly [FilterStatisticName, FilterStatisticName, FilterStatisticName];
 
-const part = (count: number, of: number): number => (of === 0 ? 0 : count / of);
-
-/** Each signal as a function of the counts; denominators are datatrove's. */
+/** Each signal by its counts; denominators are datatrove's. */
 const definitions = {
-  characters: (c: Counts) => c.characters,
-  words: (c: Counts) => c.words,
+  characters: ["characters"],
+  words: ["words"],
   /** Words that are not punctuation alone. */
-  plainWords: (c: Counts) => c.plainWords,
-  meanWordLength: (c: Counts) => part(c.plainWordCharacters, c.plainWords),
-  hashesPerWord: (c: Counts) => part(c.hashes, c.words),
-  ellipsesPerWord: (c: Counts) => part(c.ellipses, c.words),
-  bulletLines: (c: Counts) => part(c.bulletLines, c.lines),
-  ellipsisLines: (c: Counts) => part(c.ellipsisLines, c.lines),
-  alphabeticWords: (c: Counts) => part(c.alphabeticWords, c.words),
-  stopWords: (c: Counts) => c.stopWords,
-  duplicateParagraphs: (c: Counts) => part(c.duplicateParagraphs, c.paragraphs),
-  duplicateParagraphCharacters: (c: Counts) => part(c.duplicateParagraphCharacters, c.characters),
-  duplicateLines: (c: Counts) => part(c.duplicatePieces, c.pieces),
-  duplicateLineCharacters: (c: Counts) => part(c.duplicatePieceCharacters, c.characters),
-  top2Gram: (c: Counts) => part(c.top2GramCharacters, c.characters),
-  top3Gram: (c: Counts) => part(c.top3GramCharacters, c.characters),
-  top4Gram: (c: Counts) => part(c.top4GramCharacters, c.characters),
-  duplicate5Grams: (c: Counts) => part(c.duplicate5GramCharacters, c.characters),
-  duplicate6Grams: (c: Counts) => part(c.duplicate6GramCharacters, c.characters),
-  duplicate7Grams: (c: Counts) => part(c.duplicate7GramCharacters, c.characters),
-  duplicate8Grams: (c: Counts) => part(c.duplicate8GramCharacters, c.characters),
-  duplicate9Grams: (c: Counts) => part(c.duplicate9GramCharacters, c.characters),
-  duplicate10Grams: (c: Counts) => part(c.duplicate10GramCharacters, c.characters),
+  plainWords: ["plainWords"],
+  meanWordLength: ["plainWordCharacters", "plainWords"],
+  hashesPerWord: ["hashes", "words"],
+  ellipsesPerWord: ["ellipses", "words"],
+  bulletLines: ["bulletLines", "lines"],
+  ellipsisLines: ["ellipsisLines", "lines"],
+  alphabeticWords: ["alphabeticWords", "words"],
+  stopWords: ["stopWords"],
+  duplicateParagraphs: ["duplicateParagraphs", "paragraphs"],
+  duplicateParagraphCharacters: ["duplicateParagraphCharacters", "characters"],
+  duplicateLines: ["duplicatePieces", "pieces"],
+  duplicateLineCharacters: ["duplicatePieceCharacters", "characters"],
+  top2Gram: ["top2GramCharacters", "characters"],
+  top3Gram: ["top3GramCharacters", "characters"],
+  top4Gram: ["top4GramCharacters", "characters"],
+  duplicate5Grams: ["duplicate5GramCharacters", "characters"],
+  duplicate6Grams: ["duplicate6GramCharacters", "characters"],
+  duplicate7Grams: ["duplicate7GramCharacters", "characters"],
+  duplicate8Grams: ["duplicate8GramCharacters", "characters"],
+  duplicate9Grams: ["duplicate9GramCharacters", "characters"],
+  duplicate10Grams: ["duplicate10GramCharacters", "characters"],
   /** Lines that are not blank. */
-  fullLines: (c: Counts) => c.fullLines,
-  punctuatedLines: (c: Counts) => part(c.terminatedLines, c.fullLines),
-  shortLines: (c: Counts) => part(c.shortLines, c.fullLines),
+  fullLines: ["fullLines"],
+  punctuatedLines: ["terminatedLines", "fullLines"],
+  shortLines: ["shortLines", "fullLines"],
   /** FineWeb's: blank lines do not count, line feeds are not characters. */
-  duplicateFullLineCharacters: (c: Counts) => part(c.duplicateLineCharacters, c.characters - c.newlines),
-  newlinesPerWord: (c: Counts) => part(c.newlines, c.words),
-} as const satisfies Record<string, (counts: Counts) => number>;
+  duplicateFullLineCharacters: ["duplicateLineCharacters", "characters", "newlines"],
+  newlinesPerWord: ["newlines", "words"],
+} as const satisfies Record<string, Definition>;
 
 export type TextSignalName = keyof typeof definitions;
 
@@ -51,7 +54,7 @@ export type TextSignalName = keyof typeof definitions;
 export const textSignalNames = Object.keys(definitions) as readonly TextSignalName[];
 
 /** What Gopher's repetition rules compare with their limits, in the order of the rules and of `repetitionRatios`. */
-const repetitionSignals = [
+export const repetitionSignals = [
   "duplicateParagraphs",
   "duplicateParagraphCharacters",
   "duplicateLines",
@@ -138,13 +141,27 @@ export function fillTextSignals(
   names: readonly TextSignalName[],
   stages?: Uint8Array,
 ): void {
-  const counts = Object.fromEntries(filterStatisticNames.map((name) => [name, 0])) as Record<keyof Counts, number>;
-  const given = filterStatisticNames.filter((name) => statistics[name] !== undefined);
-  for (let i = 0; i < rows.length; i++) {
-    for (const name of given) counts[name] = statistics[name]?.[i] as number;
-    const measured = stages?.[i] ?? signalStages.length;
-    for (const name of names) {
-      if (stageOfSignal[name] < measured) columns[name][rows[i] as number] = definitions[name](counts);
+  for (const name of names) {
+    const [count, of, less] = definitions[name] as Definition;
+    const column = columns[name];
+    const counts = countsOf(statistics, count);
+    const wholes = of === undefined ? undefined : countsOf(statistics, of);
+    const without = less === undefined ? undefined : countsOf(statistics, less);
+    const stage = stageOfSignal[name];
+    for (let i = 0; i < rows.length; i++) {
+      if (stages !== undefined && (stages[i] as number) <= stage) continue;
+      const value = counts[i] as number;
+      if (wholes === undefined) column[rows[i] as number] = value;
+      else {
+        const whole = (wholes[i] as number) - (without === undefined ? 0 : (without[i] as number));
+        column[rows[i] as number] = whole === 0 ? 0 : value / whole;
+      }
     }
   }
+}
+
+function countsOf(statistics: EditedStatistics, name: FilterStatisticName): Uint32Array {
+  const counts = statistics[name];
+  assert(counts !== undefined, `${name} was counted`);
+  return counts;
 }

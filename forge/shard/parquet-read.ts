@@ -3,6 +3,9 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { FileMetaData } from "hyparquet";
 import { DataError, wrapFileError } from "../base/index.ts";
 
+/** What a decoder allocates at least: node refuses less than 64 bytes, and Buffer's pool holds smaller ones. */
+const smallestOutput = 1 << 12;
+
 export interface ParquetReadOptions {
   /** Columns to read. @default all */
   readonly columns?: readonly string[];
@@ -64,7 +67,11 @@ export async function openParquet(path: string): Promise<ParquetReader> {
                 file,
                 metadata,
                 columns: [...names],
-                compressors: { ZSTD: (input) => zstdDecompressSync(input), GZIP: (input) => gunzipSync(input) },
+                compressors: {
+                  // With room for all of it the decoder need not put pieces together.
+                  ZSTD: (input, bytes) => zstdDecompressSync(input, { chunkSize: Math.max(smallestOutput, bytes + 1) }),
+                  GZIP: (input) => gunzipSync(input),
+                },
                 ...range,
               }),
           );

@@ -3,7 +3,7 @@
  *
  * - end-to-end: JSONL.zst, language, Gopher repetition and quality, C4, FineWeb, exact and verified near duplicates,
  *   13-gram decontamination, GPT-2 tokens, documents and shards; one worker. Peer: datatrove's LocalPipelineExecutor with
- *   one worker doing the same without language and decontamination. Processor time on the same documents: a sample and
+ *   one worker doing the same without language. Processor time on the same documents: a sample and
  *   the whole corpus, each run a fresh process (datatrove goes through the whole once, which takes minutes); the sample's
  *   time is taken off, and with it the start-up. `wholeValue` is the whole corpus with start-up.
  * - two-workers: wall time on 1 GB of text in one file, against one worker. Needs two idle cores. Beside it the ratio to
@@ -214,8 +214,8 @@ async function endToEnd(bench: Bench): Promise<Measured> {
       rmSync(made.out, { recursive: true });
     }
     if (typeof peer === "string") continue;
-    theirs.sample.push((await runDatatrove(bench, peer, sample)).seconds);
-    if (round === 0) theirs.whole.push((await runDatatrove(bench, peer, whole)).seconds);
+    theirs.sample.push((await runDatatrove(bench, peer, sample, evaluation.path)).seconds);
+    if (round === 0) theirs.whole.push((await runDatatrove(bench, peer, whole, evaluation.path)).seconds);
   }
   if (last === undefined) throw new Error("there is a run");
   const speed = (times: typeof ours): number =>
@@ -226,7 +226,7 @@ async function endToEnd(bench: Bench): Promise<Measured> {
   const megabytes = whole.textBytes / 1e6;
   return {
     value,
-    peer: typeof peer === "string" ? null : "datatrove, one worker, without language and decontamination",
+    peer: typeof peer === "string" ? null : "datatrove, one worker, without language",
     peerValue,
     wholeValue: megabytes / median(ours.whole),
     verified:
@@ -272,6 +272,7 @@ async function runDatatrove(
   bench: Bench,
   { source, python }: { readonly source: string; readonly python: string },
   input: Input,
+  evaluation?: string,
 ): Promise<DatatroveRun> {
   const out = join(bench.folder, `datatrove-${runs++}`);
   const folder = join(out, "in");
@@ -279,7 +280,8 @@ async function runDatatrove(
   copyFileSync(input.peerPath, join(folder, "documents.jsonl.gz"));
   const result = join(out, "result.json");
   const script = shippedPath("tests/bench/build-corpus/datatrove.py");
-  await run(python, [script, source, folder, bench.tokenizer, join(out, "out"), result]);
+  const set = evaluation === undefined ? [] : [evaluation];
+  await run(python, [script, source, folder, bench.tokenizer, join(out, "out"), result, ...set]);
   const made = JSON.parse(readFileSync(result, "utf8")) as DatatroveRun;
   rmSync(out, { recursive: true });
   return made;

@@ -1,9 +1,10 @@
-"""Runs datatrove's own pipeline where it lies: `datatrove.py SOURCE INPUT TOKENIZER OUTPUT RESULT`.
+"""Runs datatrove's own pipeline where it lies: `datatrove.py SOURCE INPUT TOKENIZER OUTPUT RESULT [EVALUATION]`.
 
 One worker of LocalPipelineExecutor: JSON Lines (INPUT is a folder of .jsonl.gz) through Gopher repetition, Gopher
 quality, C4 (without its rule on terminal punctuation, as FineWeb) and FineWeb filters, MinHash deduplication in its four
-stages, and GPT-2 tokens. Language identification and decontamination are left out: their dependencies are rarely there,
-which is to datatrove's advantage. RESULT is JSON: processor seconds of the whole process, ids kept by filters and in the
+stages, decontamination against the questions of EVALUATION (JSON Lines) by 13-grams if it is given, and GPT-2 tokens.
+Language identification is left out: its dependency is rarely there, which is to datatrove's advantage. The index of
+n-grams is made by its indexer's own method, which needs lighteval for nothing but lists of tasks. RESULT is JSON: processor seconds of the whole process, ids kept by filters and in the
 end, tokens. No code of datatrove stands here.
 """
 
@@ -14,6 +15,7 @@ import resource
 import sys
 
 source, input_folder, tokenizer, output, result_path = sys.argv[1:6]
+evaluation = sys.argv[6] if len(sys.argv) > 6 else None
 sys.path.insert(0, source)
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -26,7 +28,13 @@ for name in ("xxh32_intdigest", "xxh64_intdigest"):
         xxhash, name, lambda data, original=original: original(data.encode() if isinstance(data, str) else data)
     )
 
+import numpy as np  # noqa: E402
 from datatrove.executor.local import LocalPipelineExecutor  # noqa: E402
+from datatrove.pipeline.decont.n_grams import (  # noqa: E402
+    NGramsDecontConfig,
+    NGramsDecontFilter,
+    NGramsDecontIndexer,
+)
 from datatrove.pipeline.dedup.minhash import (  # noqa: E402
     MinhashConfig,
     MinhashDedupBuckets,
@@ -55,6 +63,25 @@ def run(name, pipeline, tasks=1):
     ).run()
 
 
+# Asked for when it is made, needed for lighteval's tasks only.
+NGramsDecontIndexer._requires_dependencies = []
+
+
+def decontamination():
+    """The steps that decontaminate: none without an evaluation set."""
+    if evaluation is None:
+        return []
+    settings = NGramsDecontConfig(n_grams=13)
+    indexer = NGramsDecontIndexer(folder("index"), config=settings)
+    hashes = set()
+    with open(evaluation, encoding="utf-8") as lines:
+        for line in lines:
+            hashes.update(indexer.compute_hashes(json.loads(line)["question"]))
+    os.makedirs(folder("index"), exist_ok=True)
+    np.array(list(hashes), dtype=settings.hash_config.np_descr).tofile(os.path.join(folder("index"), "set.index.hashes"))
+    return [NGramsDecontFilter(folder("index"), config=settings)]
+
+
 config = MinhashConfig()
 run(
     "filters",
@@ -79,6 +106,7 @@ run(
     [
         JsonlReader(folder("filtered")),
         MinhashDedupFilter(folder("removed")),
+        *decontamination(),
         JsonlWriter(folder("kept")),
     ],
 )
