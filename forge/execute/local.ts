@@ -41,8 +41,9 @@ export interface LocalExecutorOptions {
 export function localExecutor(options: LocalExecutorOptions): Executor {
   const { workers } = options;
   const module = (options.module ?? moduleUrl(import.meta.url, "../pipeline/run-task.ts")).href;
+  // Already here: inputs are read before the first plan runs, too.
+  collectByBatches();
   return async (plan, { folder, reporter, signal, afterStage }) => {
-    collectByBatches();
     const entry = moduleUrl(import.meta.url, "./worker.ts");
     const files = sharedFiles(folder);
     const provide = (path: string): Promise<SharedArrayBuffer> => files.read(path);

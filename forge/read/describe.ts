@@ -1,7 +1,7 @@
 /** What a plan needs to know of a file: size, fingerprint, format, and where it can be cut. */
 import { createHash } from "node:crypto";
 import type { ReadConfig, SourceConfig } from "../../schemas/config/corpus.ts";
-import { EnvironmentError, ForgeError, TransientError } from "../base/index.ts";
+import { EnvironmentError, ForgeError, freeChunk, TransientError } from "../base/index.ts";
 import type { ByteSource, OpenSource } from "./byte-source.ts";
 import { compressionOf, formatOf, packingProblem } from "./formats.ts";
 import { inspectFile, keptOf } from "./inspect.ts";
@@ -59,7 +59,10 @@ async function describeLocal(source: ByteSource): Promise<Pick<InputFile, "bytes
   const { size: bytes, modified = 0 } = source;
   const hash = createHash("sha256");
   if (bytes <= wholeBytes) {
-    for await (const chunk of source.read()) hash.update(chunk);
+    for await (const chunk of source.read()) {
+      hash.update(chunk);
+      freeChunk(chunk);
+    }
     return { bytes, fingerprint: hash.digest("hex") };
   }
   hash.update(`${bytes} ${modified}\n`);

@@ -1,4 +1,5 @@
 /** A window of a source that moves forward, for readers that look at bytes by their place; going back reads again. */
+import { freeChunk } from "../base/index.ts";
 import type { ByteSource } from "./byte-source.ts";
 
 export class Window implements AsyncDisposable {
@@ -31,6 +32,7 @@ export class Window implements AsyncDisposable {
       there += next.value.length;
     }
     if (chunks.length > 0) this.#bytes = Buffer.concat([this.#bytes, ...chunks]);
+    for (const chunk of chunks) freeChunk(chunk);
     return this.#bytes.subarray(position - this.#start);
   }
 
