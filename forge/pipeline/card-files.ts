@@ -114,21 +114,27 @@ async function collectExamples(folder: string, manifest: CorpusManifest): Promis
     ]),
   );
   const examples: RejectExample[] = [];
-  const isMissing = (reason: unknown): boolean => (missing.get(String(reason)) ?? 0) > 0;
+  /** The first rows of each reason that still misses some. */
+  const choose = (reasons: readonly unknown[]): number[] => {
+    const rows: number[] = [];
+    for (const [row, reason] of reasons.entries()) {
+      const left = missing.get(String(reason)) ?? 0;
+      if (left === 0) continue;
+      missing.set(String(reason), left - 1);
+      rows.push(row);
+    }
+    return rows;
+  };
   const paths = manifest.files.map((file) => file.path).filter((path) => path.startsWith("rejects/"));
   for (const path of paths.sort()) {
     if ([...missing.values()].every((left) => left === 0)) break;
     const reader = await openParquet(join(folder, path));
-    const wanted = { column: "reason", test: isMissing };
+    const wanted = { column: "reason", choose, large: ["text"] };
     for await (const rows of reader.rowGroups({ columns: exampleColumns, wanted })) {
       for (const row of rows) {
-        const reason = String(row["reason"]);
-        const left = missing.get(reason) ?? 0;
-        if (left === 0) continue;
-        missing.set(reason, left - 1);
         examples.push({
           stage: String(row["stage"]),
-          reason,
+          reason: String(row["reason"]),
           source: String(row["source"]),
           value: numberOrNull(row["value"]),
           jaccard: numberOrNull(row["jaccard"]),

@@ -9,8 +9,15 @@ const smallestOutput = 1 << 12;
 export interface ParquetReadOptions {
   /** Columns to read. @default all */
   readonly columns?: readonly string[];
-  /** Only row groups in which a value of this column passes; the others' columns are not even read. */
-  readonly wanted?: { readonly column: string; readonly test: (value: unknown) => boolean };
+  /**
+   * Only some rows of each row group, chosen by the values of one column: their indices, ascending. Of `large` columns
+   * nothing is decoded but the pages of these rows.
+   */
+  readonly wanted?: {
+    readonly column: string;
+    readonly choose: (values: readonly unknown[]) => readonly number[];
+    readonly large: readonly string[];
+  };
 }
 
 /** An open Parquet file. */
@@ -29,7 +36,8 @@ export interface ParquetReader {
  * @throws DataError `parquet-unreadable` when it is truncated, corrupt or no Parquet file; `file-not-found`
  */
 export async function openParquet(path: string): Promise<ParquetReader> {
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+  const { asyncBufferFromFile, cachedAsyncBuffer, parquetMetadataAsync, parquetReadObjects } =
+    await import("hyparquet");
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -58,13 +66,16 @@ export async function openParquet(path: string): Promise<ParquetReader> {
       let rowStart = 0;
       for (const group of metadata.row_groups) {
         const rowEnd = rowStart + Number(group.num_rows);
-        const range = { rowStart, rowEnd };
+        const whole = { rowStart, rowEnd };
+        const start = rowStart;
         rowStart = rowEnd;
-        const read = async (names: readonly string[]): Promise<Record<string, unknown>[]> =>
+        // Column chunks are fetched whole: without it for each read of some rows anew.
+        const cached = cachedAsyncBuffer(file);
+        const read = async (names: readonly string[], range = whole): Promise<Record<string, unknown>[]> =>
           await guard(
             async () =>
               await parquetReadObjects({
-                file,
+                file: range === whole ? file : cached,
                 metadata,
                 columns: [...names],
                 compressors: {
@@ -75,15 +86,44 @@ export async function openParquet(path: string): Promise<ParquetReader> {
                 ...range,
               }),
           );
-        const { wanted } = options;
-        if (wanted !== undefined) {
-          const values = await read([wanted.column]);
-          if (!values.some((row) => wanted.test(row[wanted.column]))) continue;
+        const { wanted, columns: names = columns } = options;
+        if (wanted === undefined) {
+          yield await read(names);
+          continue;
         }
-        yield await read(options.columns ?? columns);
+        const values = await read([wanted.column]);
+        const chosen = wanted.choose(values.map((row) => row[wanted.column]));
+        if (chosen.length === 0) continue;
+        const isLarge = (name: string): boolean => wanted.large.includes(name);
+        const small = await read(names.filter((name) => !isLarge(name)));
+        const rows: Record<string, unknown>[] = [];
+        for (const { first, last, indices } of neighbours(chosen)) {
+          const large = await read(names.filter(isLarge), { rowStart: start + first, rowEnd: start + last + 1 });
+          for (const index of indices) rows.push({ ...small[index], ...large[index - first] });
+        }
+        yield rows;
       }
     },
   };
+}
+
+/** Rows at most so far apart are read together: they likely share pages. */
+const nearRows = 64;
+
+function neighbours(
+  indices: readonly number[],
+): readonly { readonly first: number; readonly last: number; readonly indices: readonly number[] }[] {
+  const ranges: { first: number; last: number; indices: number[] }[] = [];
+  for (const index of indices) {
+    const range = ranges.at(-1);
+    if (range === undefined || index - range.last > nearRows) {
+      ranges.push({ first: index, last: index, indices: [index] });
+    } else {
+      range.indices.push(index);
+      range.last = index;
+    }
+  }
+  return ranges;
 }
 
 /** The schema is a depth-first list whose first element is the root. */

@@ -273,3 +273,30 @@ test("document batches keep their columns", async () => {
   await writeDocuments(path, await parquetColumns(batch.schema), [batch, batch.slice(1, 2)]);
   expect(await readAll(path)).toEqual([...documents, documents[1]]);
 });
+
+test("rows that are chosen by a column come back alone, from every row group, page and neighbourhood", async () => {
+  const path = join(folder, "chosen.parquet");
+  const draw = random(7);
+  // Pages of a megabyte: a row group has several.
+  const rows = Array.from({ length: 900 }, (_, i) => ({
+    id: `row ${i}`,
+    text: i % 50 === 0 ? null : String.fromCharCode(97 + (i % 26)).repeat(draw.below(12_000)),
+    score: i % 3 === 0 ? i / 7 : null,
+    count: BigInt(i % 4),
+    kept: i % 2 === 0,
+  }));
+  await writeParquet(path, columns, rows, { rowGroupBytes: 3e6 });
+  for (const chosen of [[0], [1, 2, 899], [5, 60, 124, 190, 450, 451, 700, 898], rows.map((_, i) => i), []]) {
+    const found: Record<string, unknown>[] = [];
+    const ids = new Set(chosen.map((i) => `row ${i}`));
+    const wanted = {
+      column: "id",
+      choose: (values: readonly unknown[]) => [...values.keys()].filter((i) => ids.has(String(values[i]))),
+      large: ["text"],
+    };
+    for await (const group of (await openParquet(path)).rowGroups({ columns: ["text", "count", "id"], wanted })) {
+      found.push(...group);
+    }
+    expect(found).toEqual(chosen.map((i) => ({ text: rows[i]?.text, count: rows[i]?.count, id: rows[i]?.id })));
+  }
+});
