@@ -5,7 +5,12 @@
  * the rules compare the stored precision, too: a limit is rounded to 32 bits before it is compared.
  */
 import { assert } from "../base/index.ts";
-import { repetitionStages, type EditedStatistics, type FilterStatisticName } from "../kernels/filter-statistics.ts";
+import {
+  repetitionStages,
+  stageOf,
+  type EditedStatistics,
+  type FilterStatisticName,
+} from "../kernels/filter-statistics.ts";
 
 /** A count, or one as a part of another, less a third; a part of nothing is 0. */
 type Definition =
@@ -70,29 +75,15 @@ export const repetitionSignals = [
   "duplicate10Grams",
 ] as const satisfies readonly TextSignalName[];
 
-const wordSignals: readonly TextSignalName[] = [
-  "words",
-  "plainWords",
-  "meanWordLength",
-  "hashesPerWord",
-  "ellipsesPerWord",
-  "alphabeticWords",
-  "stopWords",
-  "newlinesPerWord",
-];
-
-/** Signals by the stage of measuring after which they are known. */
-export const signalStages: readonly (readonly TextSignalName[])[] = repetitionStages.map((_, stage) =>
-  textSignalNames.filter((name) => {
-    const rule = (repetitionSignals as readonly string[]).indexOf(name);
-    if (rule < 0) return stage === (wordSignals.includes(name) ? 1 : 0);
-    return stage === repetitionStages.findIndex((known) => rule < known);
-  }),
-);
-
+/** The stage of measuring after which a signal's counts are known. */
 const stageOfSignal = Object.fromEntries(
-  signalStages.flatMap((names, stage) => names.map((name) => [name, stage])),
+  textSignalNames.map((name) => [name, Math.max(...definitions[name].map(stageOf))]),
 ) as Readonly<Record<TextSignalName, number>>;
+
+/** Signals by that stage. */
+export const signalStages: readonly (readonly TextSignalName[])[] = repetitionStages.map((_, stage) =>
+  textSignalNames.filter((name) => stageOfSignal[name] === stage),
+);
 
 /** Whether a signal of a stage is above its limit, by signals that are known up to that stage. */
 export function exceedsLimits(signals: TextSignalColumns, row: number, stage: number, limits: Float32Array): boolean {

@@ -3,8 +3,13 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { FileMetaData } from "hyparquet";
 import { DataError, wrapFileError } from "../base/index.ts";
 
-/** What a decoder allocates at least: node refuses less than 64 bytes, and Buffer's pool holds smaller ones. */
+/** What a decoder allocates: node refuses less than 64 bytes, and what a damaged page claims is not believed. */
 const smallestOutput = 1 << 12;
+const largestOutput = 1 << 26;
+
+function outputFor(bytes: number): number {
+  return Math.min(largestOutput, Math.max(smallestOutput, bytes + 1));
+}
 
 export interface ParquetReadOptions {
   /** Columns to read. @default all */
@@ -80,7 +85,7 @@ export async function openParquet(path: string): Promise<ParquetReader> {
                 columns: [...names],
                 compressors: {
                   // With room for all of it the decoder need not put pieces together.
-                  ZSTD: (input, bytes) => zstdDecompressSync(input, { chunkSize: Math.max(smallestOutput, bytes + 1) }),
+                  ZSTD: (input, bytes) => zstdDecompressSync(input, { chunkSize: outputFor(bytes) }),
                   GZIP: (input) => gunzipSync(input),
                 },
                 ...range,
