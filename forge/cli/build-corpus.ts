@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { corpusConfigSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
-import { UsageError } from "../base/index.ts";
+import { DataError, UsageError } from "../base/index.ts";
 import { standardOptions, type CommandInput, type CommandResult, type CommandSpec } from "../console/command.ts";
 import { formatConfig, loadConfig, type LoadedConfig } from "../console/config.ts";
 import { localExecutor } from "../execute/index.ts";
@@ -45,6 +45,14 @@ export const spec: CommandSpec = {
 };
 
 async function run(input: CommandInput): Promise<CommandResult> {
+  try {
+    return await build(input);
+  } catch (error) {
+    throw input.flags.list("source").length === 0 ? error : asNamed(error);
+  }
+}
+
+async function build(input: CommandInput): Promise<CommandResult> {
   const { flags, reporter, signal, cwd } = input;
   const loaded = await load(input);
   const { config } = loaded;
@@ -96,5 +104,18 @@ async function load(input: CommandInput): Promise<LoadedConfig<CorpusConfig>> {
     overrides: { ...(paths.length === 0 ? {} : quick), out, "shard.seed": flags.integer("seed", 0) },
     env,
     check: checkCorpusConfig,
+  });
+}
+
+/** The command line names the sources: that one is not there is the command line's fault, and no bad data. */
+function asNamed(error: unknown): unknown {
+  if (!(error instanceof DataError) || error.code !== "sources-missing") return error;
+  const { code, message, hint, details } = error;
+  const missing = details?.["missing"];
+  if (!Array.isArray(missing) || missing.length === 0) return error;
+  return new UsageError(code, message, {
+    cause: error,
+    ...(hint !== undefined && { hint }),
+    ...(details !== undefined && { details }),
   });
 }

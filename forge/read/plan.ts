@@ -33,7 +33,8 @@ export interface PlanSourcesOptions {
 /**
  * Finds, hashes and splits the input.
  *
- * @throws DataError `sources-missing` naming every pattern that leads to nothing and every file that cannot be read
+ * @throws DataError `sources-missing` naming every pattern that leads to nothing and every file that cannot be read;
+ *   `details.missing` holds what it says of the former
  * @throws DataError `corpus-empty` when all files together hold no byte
  * @throws ConfigError `column-missing` naming the columns that there are, when a file lacks the text column
  */
@@ -42,24 +43,28 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
   const secrets: Record<string, string> = {};
   const openSource = options.openSource ?? openSources({ ...options, secrets });
   const problems: string[] = [];
+  /** Those of them that say that nothing is there. */
+  const absent: string[] = [];
   const issues: ConfigIssue[] = [];
   const files: InputFile[] = [];
   const owners = new Map<string, string>();
   for (const source of sources) {
-    const { paths, missing } = await listFiles(source, root);
-    problems.push(...missing.map((pattern) => `${source.name}: no file matches ${pattern}`));
+    const named = (problem: string): string => `${source.name}: ${problem}`;
+    const near = await listFiles(source, root);
+    const unmatched = near.missing.map((pattern) => named(`no file matches ${pattern}`));
     const far = await listRemote(urisOf(source), options);
-    problems.push(...far.problems.map((problem) => `${source.name}: ${problem}`));
+    problems.push(...unmatched, ...far.problems.map(named));
+    absent.push(...unmatched, ...far.missing.map(named));
     const found = far.found.filter(({ uri }) => !source.exclude.some((pattern) => isExcluded(uri, pattern)));
     for (const { uri, secret } of found) if (secret !== undefined) secrets[uri] = secret;
-    const places: Place[] = [...paths.map((path) => ({ uri: sourceUri(root, path) })), ...found];
+    const places: Place[] = [...near.paths.map((path) => ({ uri: sourceUri(root, path) })), ...found];
     places.sort((a, b) => compareNames(a.uri, b.uri));
     const described = mapConcurrent(places, 4, (place) => describeFile(source, place, read, openSource), {
       ordered: true,
       ...(signal && { signal }),
     });
     for await (const file of described) {
-      if (typeof file === "string") problems.push(`${source.name}: ${file}`);
+      if (typeof file === "string") problems.push(named(file));
       else if (owners.has(file.uri))
         problems.push(`${file.uri} belongs to ${owners.get(file.uri)} and to ${source.name}`);
       else {
@@ -79,7 +84,7 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
         ? `Source ${problems[0]}`
         : `${problems.length} problems with the sources:\n  ${problems.join("\n  ")}`,
       {},
-      { hint: `Paths are relative to ${root}`, details: { problems } },
+      { hint: `Paths are relative to ${root}`, details: { problems, missing: absent } },
     );
   }
   if (issues.length > 0) {

@@ -18,6 +18,9 @@ beforeAll(async () => {
     "texts/a.jsonl": `${lines.join("\n")}\n`,
     "corpus.yaml":
       "name: small\nout: made\nsources:\n  - name: texts\n    path: texts\nfilters: []\ntokenizer:\n  vocabularySize: 280\n",
+    "gone.yaml": "name: gone\nout: x\nsources:\n  - name: texts\n    path: gone/*.txt\n",
+    "packed.zip": "packed",
+    "packed.tar": "packed",
     "wrong.yaml": "name: wrong\nsources:\n  - name: texts\n    path: texts\ndedupe:\n  near: false\n",
   });
 });
@@ -111,8 +114,21 @@ describe("forge build-corpus", () => {
     [
       "a source that is not there",
       ["build-corpus", "--source", "nowhere/*.txt", "--out", "x"],
-      3,
+      2,
       /no file matches nowhere/,
+    ],
+    [
+      "a source that is not there beside one that is, before a plan is shown",
+      ["build-corpus", "--source", "texts", "--source", "nowhere", "--out", "x", "--dry-run"],
+      2,
+      /no file matches nowhere/,
+    ],
+    ["a source that a config names and that is not there", ["build-corpus", "gone.yaml"], 3, /no file matches gone/],
+    [
+      "a source that is there and cannot be read, as bad data",
+      ["build-corpus", "--source", "packed.tar", "--source", "packed.zip", "--out", "x"],
+      3,
+      /packed\.zip is packed as/,
     ],
     ["an output that is not there", ["verify", "nowhere"], 2, /The folder nowhere does not exist/],
     ["a card of nothing", ["card", "nowhere"], 2, /The folder nowhere does not exist/],

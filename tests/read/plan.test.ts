@@ -77,6 +77,7 @@ describe("planSources", () => {
       const error = await plan(folder.path, [{ name: "s", path: "*" }]).catch((caught: unknown) => caught);
       expect(error).toMatchObject({ code: "sources-missing", exitCode: 3 });
       expect((error as Error).message).toContain(`${name} is packed as`);
+      expect(error).toMatchObject({ details: { missing: [] } });
       expect((error as Error).message).toContain("`exclude` it");
       expect((await plan(folder.path, [{ name: "s", path: "*", exclude: [name] }])).files.length).toBe(1);
     },

@@ -253,6 +253,7 @@ describe("planning files behind http://", () => {
     await expect(plan([`${server.url}/a.txt`, `${server.url}/b.txt`])).rejects.toMatchObject({
       code: "sources-missing",
       message: expect.stringContaining(`${server.url}/b.txt does not exist (404)`),
+      details: { missing: [expect.stringContaining("/b.txt does not exist")] },
     });
     const closed = await serve({ "a.txt": "a" }, { login: "me:secret" });
     await expect(plan(`${closed.url}/a.txt`)).rejects.toMatchObject({ code: "remote-forbidden", exitCode: 4 });

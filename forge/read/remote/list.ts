@@ -18,6 +18,8 @@ export interface RemoteList {
   readonly found: readonly FoundFile[];
   /** What is wrong with a pattern, a sentence each. */
   readonly problems: readonly string[];
+  /** Those of them that say that nothing is there. */
+  readonly missing: readonly string[];
 }
 
 export interface ListRemoteOptions {
@@ -34,19 +36,22 @@ export async function listRemote(patterns: readonly string[], options: ListRemot
   const { remote = remoteConfigSchema.parse({}), signal } = options;
   const found = new Map<string, FoundFile>();
   const problems: string[] = [];
-  const look = async (pattern: string): Promise<readonly FoundFile[] | string> => {
+  const missing: string[] = [];
+  const look = async (pattern: string): Promise<readonly FoundFile[] | DataError> => {
     try {
       return await expand(pattern, remote, signal);
     } catch (error) {
-      if (error instanceof DataError) return error.message;
+      if (error instanceof DataError) return error;
       throw error;
     }
   };
   for await (const files of mapConcurrent(patterns, 4, look, { ordered: true, ...(signal && { signal }) })) {
-    if (typeof files === "string") problems.push(files);
-    else for (const file of files) found.set(file.uri, file);
+    if (files instanceof DataError) {
+      problems.push(files.message);
+      if (files.code === "remote-not-found") missing.push(files.message);
+    } else for (const file of files) found.set(file.uri, file);
   }
-  return { found: [...found.values()], problems };
+  return { found: [...found.values()], problems, missing };
 }
 
 async function expand(
