@@ -38,9 +38,12 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
   /** Where a line began whose rest is being skipped: too long, or begun before the range. */
   let skippingFrom: number | null = rangeStart > 0 && part.piece === undefined ? -1 : null;
   let ended = false;
+  /** Bytes at the beginning of `pending` among which no line ends: a long line is looked at once, not as often as it grows. */
+  let searched = 0;
 
   const drop = (bytes: number): void => {
     base += bytes;
+    searched = Math.max(0, searched - bytes);
     pending.drop(bytes);
   };
 
@@ -71,13 +74,14 @@ export async function* readJsonLines(context: PartContext, collect: Collector): 
     let usable = pending.bytes;
     let last = final;
     if (base + usable.length > rangeEnd) {
-      const at = usable.indexOf(lineFeed, rangeEnd - base);
+      const at = usable.indexOf(lineFeed, Math.max(rangeEnd - base, searched));
       if (at >= 0) {
         usable = usable.subarray(0, at + 1);
         last = true;
       }
     }
-    drop(reader.take(usable, base, last));
+    if (last || usable.indexOf(lineFeed, searched) >= 0) drop(reader.take(usable, base, last));
+    searched = pending.length;
     if (last) ended = true;
     if (!ended && pending.length > read.maxRecordBytes) {
       skippingFrom = base;

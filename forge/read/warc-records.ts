@@ -48,13 +48,18 @@ export interface WarcParserOptions {
 
 const maxHeaderBytes = 1 << 16;
 const recordStart = /^WARC\/(?:1\.[01]|0\.1[78])\r?\n/;
-const recordStartBehindLine = /(?<=\n)WARC\/(?:1\.[01]|0\.1[78])\r?\n/;
+const lineBeforeRecord = "\nWARC/";
 /** Longest beginning of a record that may be cut by a chunk's border. */
 const startBytes = 16;
 
 export class WarcParser {
   readonly #options: WarcParserOptions;
   #pending: Buffer = Buffer.alloc(0);
+  /** What came behind `#pending` and is joined to it when both are as long as `#needed`. */
+  #coming: Uint8Array[] = [];
+  #comingBytes = 0;
+  /** With fewer bytes the record that begins at `pending[0]` cannot be whole: a long one is joined once, not with each chunk. */
+  #needed = 0;
   /** Position of `pending[0]`. */
   #base: number;
   #row: number;
@@ -85,12 +90,26 @@ export class WarcParser {
 
   /** Parses what is complete with these bytes. */
   *push(bytes: Uint8Array): Generator<WarcEvent, void, undefined> {
-    this.#pending = this.#pending.length === 0 ? asBuffer(bytes) : Buffer.concat([this.#pending, bytes]);
+    this.#coming.push(bytes);
+    this.#comingBytes += bytes.length;
+    if (this.#pending.length + this.#comingBytes < this.#needed) return;
+    this.#join();
     yield* this.#work();
+  }
+
+  #join(): void {
+    const [first] = this.#coming;
+    if (first === undefined) return;
+    const isAlone = this.#pending.length === 0 && this.#coming.length === 1;
+    this.#pending = isAlone ? asBuffer(first) : Buffer.concat([this.#pending, ...this.#coming]);
+    this.#coming = [];
+    this.#comingBytes = 0;
+    this.#needed = 0;
   }
 
   /** The stream ends here: what is left over is a truncated record. */
   *finish(): Generator<WarcEvent, void, undefined> {
+    this.#join();
     this.#final = true;
     yield* this.#work();
     this.#final = false;
@@ -150,7 +169,10 @@ export class WarcParser {
       return wanted ? { kind: "too-long", offset, row, length, sample } : { kind: "passed", offset, row };
     }
     const end = head + length;
-    if (pending.length < end + 4 && !this.#final) return "more";
+    if (pending.length < end + 4 && !this.#final) {
+      this.#needed = end + 4;
+      return "more";
+    }
     if (pending.length < end) return this.#seeking ? this.#reject("") : "more";
     if (!endsBlock(pending, end)) return this.#reject("Content-Length does not lead to the end of the record");
     const block = pending.subarray(head, end);
@@ -186,9 +208,11 @@ export class WarcParser {
   /** True when what is pending begins like a record. */
   #seek(): boolean {
     if (this.#atLineStart && startsRecord(this.#pending)) return true;
-    const found = this.#pending.toString("latin1").search(recordStartBehindLine);
-    if (found >= 0) {
-      this.#advance(found);
+    const pending = this.#pending;
+    for (let at = 0; (at = pending.indexOf(lineBeforeRecord, at)) >= 0;) {
+      at++;
+      if (!startsRecord(pending.subarray(at))) continue;
+      this.#advance(at);
       return true;
     }
     this.#advance(this.#final ? this.#pending.length : Math.max(0, this.#pending.length - startBytes));

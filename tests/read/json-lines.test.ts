@@ -1,7 +1,11 @@
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { loadKernels, type TextKernels } from "../../forge/kernels/index.ts";
 import { readSplit, splitSources } from "../../forge/read/index.ts";
+import { readJsonLines } from "../../forge/read/json-lines.ts";
+import { Collector } from "../../forge/read/read.ts";
+import type { SplitPart } from "../../forge/read/types.ts";
 import { configOf, folderOf, readAll } from "./support.ts";
 
 const sources = [{ name: "docs", path: "docs.jsonl" }];
@@ -170,6 +174,43 @@ describe("reading JSON Lines", () => {
     expect(whole.batches.length).toBeGreaterThan(2);
     for (const chunkBytes of [70_000, 2 ** 19, 2 ** 20, 2 ** 20 + 1, 3_000_001]) {
       expect(await readIn(chunkBytes)).toEqual(whole);
+    }
+  });
+
+  it("gives a line to the kernel when it is whole, however much longer than a chunk it is", async () => {
+    const texts = ["before", "x".repeat(20 << 20), "between", "y".repeat(5 << 20)];
+    const content = Buffer.from(lines(...texts).trimEnd());
+    const kernels = await loadKernels();
+    for (const end of [content.length, 30]) {
+      let given = 0;
+      const counting: TextKernels = {
+        ...kernels,
+        extractJsonLines(chunk, options) {
+          given += chunk.length;
+          return kernels.extractJsonLines(chunk, options);
+        },
+      };
+      const { read, sources: configured } = configOf(sources, { maxRecordBytes: 2 ** 26 });
+      const [{ fields, language }] = configured as [(typeof configured)[number]];
+      const source = {
+        uri: "docs.jsonl",
+        size: content.length,
+        async *read(from = 0, to = content.length) {
+          for (let at = from; at < to; at += 100_000) yield content.subarray(at, Math.min(to, at + 100_000));
+        },
+      };
+      const part: SplitPart = {
+        uri: "docs.jsonl",
+        format: "jsonl",
+        compression: "none",
+        start: 0,
+        end,
+        fingerprint: "",
+      };
+      const collect = new Collector(2 ** 30);
+      for await (const _ of readJsonLines({ source, part, read, fields, language, kernels: counting }, collect));
+      expect(collect.builder.length).toBe(end === 30 ? 2 : 4);
+      expect(given).toBeLessThan(content.length + (2 << 20));
     }
   });
 

@@ -1,8 +1,9 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { planSources, readSplit } from "../../forge/read/index.ts";
 import { localSources, readBytes, type OpenSource } from "../../forge/read/byte-source.ts";
+import { WarcParser, type WarcEvent } from "../../forge/read/warc-records.ts";
 import { warcRecord } from "./samples.ts";
 import { configOf, folderOf, readAll, type Found } from "./support.ts";
 
@@ -284,5 +285,35 @@ describe("a damaged WARC", () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("the parser of WARC records", () => {
+  it("joins a long record once, and finds the same events however the bytes come", () => {
+    const records = [response(page, [html]), response("x".repeat(1 << 15), [html]), response(page, [html])];
+    const damaged = [Buffer.from("no record\nWARC/9.9\r\n\r\n"), ...records, Buffer.from("WARC/1.0\r\n")];
+    const bytes = Buffer.concat(damaged);
+    const parse = (chunkBytes: number): unknown[] => {
+      const parser = new WarcParser({ maxBlockBytes: 1 << 24, wants: () => true });
+      const found: unknown[] = [];
+      const take = (event: WarcEvent): void => {
+        const { kind, offset, row } = event;
+        found.push([kind, offset, row, event.kind === "record" ? event.block.length : null]);
+      };
+      for (let at = 0; at < bytes.length; at += chunkBytes) {
+        for (const event of parser.push(bytes.subarray(at, at + chunkBytes))) take(event);
+      }
+      for (const event of parser.finish()) take(event);
+      return found;
+    };
+    const whole = parse(bytes.length);
+    expect(whole).toHaveLength(5);
+    for (const chunkBytes of [7, 1000, 10_001]) {
+      const joined = vi.spyOn(Buffer, "concat");
+      expect(parse(chunkBytes)).toEqual(whole);
+      const moved = joined.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+      joined.mockRestore();
+      expect(moved).toBeLessThan(2 * bytes.length);
+    }
   });
 });
