@@ -79,7 +79,7 @@ export function textsSection({ figures }: CorpusManifest): string {
       ["of them with mojibake decoded", count(repair.mojibake)],
       ["of them not in Unicode's composed form", count(repair.composed)],
       ["control and invisible characters taken out", count(repair.controls)],
-      ["bytes that were no UTF-8, replaced by U+FFFD", count(figures.replacements)],
+      ["invalid UTF-8 and lone surrogates, replaced by U+FFFD", count(figures.replacements)],
       ["texts with personal data replaced", count(redact.changed)],
       ...Object.entries(redact.found).map(([kind, found]) => [`${redactedNames[kind] ?? kind} replaced`, count(found)]),
     ]),

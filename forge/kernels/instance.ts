@@ -35,7 +35,9 @@ export interface KernelExports {
   readonly jsonConsumed: Numeric;
   readonly jsonLineBound: Numeric;
   readonly jsonQuarantinedCount: Numeric;
+  readonly countRecordSurrogates: Numeric;
   readonly jsonRecordCount: Numeric;
+  readonly jsonSurrogateCount: Numeric;
   readonly scanJsonLines: Numeric;
   readonly segmentWords: Numeric;
 }

@@ -62,6 +62,8 @@ export interface JsonLinesOptions {
 export interface JsonLines {
   readonly length: number;
   readonly columns: ReadonlyMap<string, JsonColumn>;
+  /** U+FFFD put in for lone surrogate escapes in the columns, by good record; null where there are none at all. */
+  readonly replacements: Uint32Array | null;
   /** Where each good record begins in the chunk. */
   readonly recordOffsets: Int32Array;
   readonly quarantined: readonly QuarantinedLine[];

@@ -182,10 +182,17 @@ function extract(instance: KernelInstance, chunk: Uint8Array, options: JsonLines
   return {
     length,
     columns,
+    replacements: exports.jsonSurrogateCount() === 0 ? null : surrogates(instance, cells, length),
     recordOffsets: instance.readInt32(recordOffsets, length),
     quarantined: readFaults(instance, faultTable),
     consumed: exports.jsonConsumed(),
   };
+}
+
+function surrogates(instance: KernelInstance, cells: number, length: number): Uint32Array {
+  const counts = instance.allocate(4 * length);
+  instance.exports.countRecordSurrogates(cells, counts);
+  return instance.readUint32(counts, length);
 }
 
 function readFaults(instance: KernelInstance, table: number): QuarantinedLine[] {

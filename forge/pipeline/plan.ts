@@ -31,7 +31,7 @@ import type { ReadingInput } from "./tasks/reading.ts";
 import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 20, dedup: 6, tokenizer: 1, encode: 1, order: 2, shard: 1, documents: 7, index: 2 } as const;
+const versions = { ingest: 21, dedup: 6, tokenizer: 1, encode: 1, order: 2, shard: 1, documents: 7, index: 2 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;

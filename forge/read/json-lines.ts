@@ -228,6 +228,7 @@ class LineReader {
       columns.id.appendString(this.#collect.identify(part.uri, byteOffset));
       columns.text.append(text.values, text.offsets[row], text.offsets[row + 1]);
       columns.source.appendString(part.uri);
+      if (lines.replacements !== null) this.#collect.addReplacements(lines.replacements[row] as number);
       appendField(columns.url, column(lines, fields.url), row);
       appendField(columns.date, column(lines, fields.date), row);
       if (language === undefined) appendField(columns.language, column(lines, fields.language), row);

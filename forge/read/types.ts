@@ -134,7 +134,7 @@ export type ReadItem =
       readonly mediaType: MediaType;
       /** Rows that are no documents for any later stage, in their order. */
       readonly rejections: readonly ReadRejection[];
-      /** Invalid UTF-8 sequences replaced by U+FFFD in these documents. */
+      /** Invalid UTF-8 sequences and lone surrogates replaced by U+FFFD in these documents. */
       readonly replacements: number;
     }
   | { readonly quarantine: Quarantine };

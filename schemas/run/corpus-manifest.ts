@@ -98,7 +98,7 @@ export const corpusFiguresSchema = z.strictObject({
   rejectedBy: z.record(z.string(), z.record(z.string(), count)),
   /** Bytes that stages took out of texts which they kept, by stage. */
   editedBytes: z.record(z.string(), count),
-  /** Bytes that were not UTF-8 and became U+FFFD, counted in replacements. */
+  /** Bytes that were not UTF-8, and surrogates without a partner in JSON, that became U+FFFD, counted in replacements. */
   replacements: count,
   texts: textFiguresSchema,
   duplicates: z.strictObject({

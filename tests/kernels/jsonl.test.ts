@@ -94,6 +94,20 @@ describe.each(both)("JSON Lines, $implementation", (kernels) => {
     expect([...lines.recordOffsets]).toEqual([0, 155]);
   });
 
+  test("counts the surrogates that have no partner, in what is wanted and stays", () => {
+    const counts = (text: string): unknown => {
+      const { replacements } = extract(text);
+      return replacements && [...replacements];
+    };
+    expect(counts('{"text":"\\ud83d\\ude00","id":"\\ufffd"}\n{"text":"a"}')).toBeNull();
+    expect(
+      counts('{"text":"\\ud83d"}\n{"text":"a"}\n\n{"text":"\\ude00\\ud83d\\ud83d\\ude00","id":"\\udfff."}'),
+    ).toEqual([1, 0, 3]);
+    expect(counts('{"other":"\\ud83d","id":["\\ud83d"]}\n{"te\\ud83dxt":"a"}')).toBeNull();
+    expect(counts('{"text":"\\ud83d","text":"last"}\n{"text":"\\ud83d","text":null}')).toBeNull();
+    expect(counts('{"text":"a","text":"\\ud83d"}\n{"text":"\\ud83d"')).toEqual([1]);
+  });
+
   test("lends columns that hold until the next call", () => {
     const text = '{"id":"a\\n","text":"first"}\n{"text":"second","id":7}\n';
     const lent = kernels.extractJsonLines(bytesOf(text), { ...options, borrow: true });
@@ -117,16 +131,20 @@ describe.each(both)("JSON Lines, $implementation", (kernels) => {
           .join("\n");
         const lines = extract(text);
         expect(lines.length).toBe(records.length);
+        const alone = records.map(() => 0);
         for (const field of options.fields) {
           const cells = lines.columns.get(field) ?? fail();
           for (const [i, found] of textsOf(cells).entries()) {
             const parsed = JSON.parse(JSON.stringify(records[i])) as Record<string, unknown>;
             const value = Object.hasOwn(parsed, field) ? parsed[field] : null;
             if (value === null) expect(cells.states[i]).toBe(jsonFieldState.absent);
-            else if (typeof value === "string") expect(found).toBe(value.toWellFormed());
-            else expect(JSON.parse(found)).toEqual(value);
+            else if (typeof value === "string") {
+              expect(found).toBe(value.toWellFormed());
+              alone[i] = (alone[i] as number) + (value.match(/\p{Surrogate}/gu)?.length ?? 0);
+            } else expect(JSON.parse(found)).toEqual(value);
           }
         }
+        expect([...(lines.replacements ?? records.map(() => 0))]).toEqual(alone);
       }),
       { numRuns: 500 },
     );
@@ -134,7 +152,8 @@ describe.each(both)("JSON Lines, $implementation", (kernels) => {
 });
 
 test("Both implementations agree on lines that were damaged anywhere", () => {
-  const good = '{"id": 12.5e-3, "text": "caf\\u00e9 \\"q\\" 漢字", "n": [null, true, {"x": ""}], "ключ": "да"}';
+  const good =
+    '{"id": 12.5e-3, "text": "caf\\u00e9 \\ud83c\\udfcb \\"q\\" 漢字", "n": [null, true, {"x": ""}], "ключ": "да"}';
   const edit = fc.tuple(
     fc.nat(200),
     fc.nat(3),

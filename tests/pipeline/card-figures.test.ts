@@ -261,7 +261,7 @@ describe("every figure of the card, counted again from the files", () => {
       "of them with mojibake decoded": "0",
       "of them not in Unicode's composed form": String(records.decomposed.length),
       "control and invisible characters taken out": String(records.control.length),
-      "bytes that were no UTF-8, replaced by U+FFFD": occurrences("\uFFFD"),
+      "invalid UTF-8 and lone surrogates, replaced by U+FFFD": occurrences("\uFFFD"),
       "texts with personal data replaced": String(texts.filter((text) => text.includes("email@example.com")).length),
       "e-mail addresses replaced": occurrences("email@example.com"),
       "public IPv4 addresses replaced": "0",

@@ -292,6 +292,25 @@ describe("reading JSON Lines", () => {
     expect(strict.documents[0]?.["id"]).toBe(replaced.documents[1]?.["id"]);
   });
 
+  it("counts lone surrogates among what was replaced, of documents only, however the file is split", async () => {
+    const file = [
+      String.raw`{"text":"one \ud800.","url":"https://a.b/\udfff"}`,
+      ...Array.from({ length: 100 }, (_, i) => `{"text":"good ${i} \\ud83c\\udfcb"}`),
+      String.raw`{"url":"\ud800"}`,
+      String.raw`{"text":"not asked for","other":"\ud800"}`,
+      String.raw`{"text":"two \udc00\ud800"}`,
+    ].join("\n");
+    const last = Buffer.concat([Buffer.from('\n{"text":"\\ud800 and '), Buffer.from([0xff]), Buffer.from('"}\n')]);
+    await using folder = await folderOf({ "docs.jsonl": Buffer.concat([Buffer.from(file), last]) });
+    for (const read of [{}, { splitBytes: 1024, batchBytes: 1024 }]) {
+      const { documents, replacements, quarantined } = await readAll(folder.path, configOf(sources, read));
+      const texts = documents.map(({ text, url }) => `${String(text)}${String(url)}`).join("");
+      expect(replacements).toBe(6);
+      expect(texts.split("\ufffd")).toHaveLength(6 + 1);
+      expect(quarantined.map(({ reason }) => reason)).toEqual(["field-missing"]);
+    }
+  });
+
   it("keeps the good records of a truncated file and quarantines the rest as one entry", async () => {
     const texts = Array.from({ length: 3000 }, (_, i) => `document ${i} ${Math.sin(i)}`);
     const content = Buffer.from(lines(...texts));

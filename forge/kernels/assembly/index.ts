@@ -7,11 +7,13 @@ export { countLineFeeds, hashLines, hashTexts } from "./hash";
 export { normalizeTexts, setUnicodeTables } from "./normal-form";
 export { shingleTexts, signTexts } from "./minhash";
 export {
+  countRecordSurrogates,
   gatherColumn,
   jsonConsumed,
   jsonLineBound,
   jsonQuarantinedCount,
   jsonRecordCount,
+  jsonSurrogateCount,
   scanJsonLines,
 } from "./jsonl";
 export { isSurelyNormal, setBpeClasses } from "./bpe-characters";

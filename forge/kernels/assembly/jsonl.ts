@@ -8,8 +8,10 @@
 import { countLineFeeds, lineEnd } from "./hash";
 import { findInvalid } from "./utf8";
 
-/** Cell of a record and field: state, pointer, length. */
+/** Cell of a record and field: state and, above its two bits, the surrogates replaced; pointer; length. */
 const cellBytes: usize = 12;
+const stateBits: u32 = 2;
+const stateMask: u32 = 3;
 const cellAbsent: u32 = 0;
 const cellString: u32 = 1;
 const cellJson: u32 = 2;
@@ -47,6 +49,9 @@ let aside: usize = 0;
 let fieldTable: usize = 0;
 let fieldCount: usize = 0;
 let stack: usize = 0;
+/** Lone surrogates met so far, those in keys and in values that a later one takes the place of included. */
+let loneSurrogates: u32 = 0;
+let gatheredSurrogates: u32 = 0;
 
 export function jsonRecordCount(): i32 {
   return records;
@@ -83,6 +88,7 @@ export function scanJsonLines(
   const end = source + length;
   records = 0;
   quarantined = 0;
+  gatheredSurrogates = 0;
   aside = spare;
   fieldTable = fields;
   fieldCount = count as usize;
@@ -116,6 +122,22 @@ export function scanJsonLines(
   consumed = (p < end ? p : end) - source;
 }
 
+/** Surrogates that became U+FFFD in the columns that were gathered since the last scan. */
+export function jsonSurrogateCount(): i32 {
+  return gatheredSurrogates;
+}
+
+/** The same by record, over all fields. */
+export function countRecordSurrogates(cells: usize, counts: usize): void {
+  for (let i: usize = 0; i < (records as usize); i++) {
+    let sum: u32 = 0;
+    for (let field: usize = 0; field < fieldCount; field++) {
+      sum += load<u32>(cells + (i * fieldCount + field) * cellBytes) >> stateBits;
+    }
+    store<u32>(counts + (i << 2), sum);
+  }
+}
+
 /** Makes the column of one field; returns its bytes. */
 export function gatherColumn(cells: usize, field: i32, values: usize, offsets: usize, states: usize): i32 {
   let o = values;
@@ -123,7 +145,9 @@ export function gatherColumn(cells: usize, field: i32, values: usize, offsets: u
   for (let i: usize = 0; i < (records as usize); i++) {
     const cell = cells + (i * fieldCount + (field as usize)) * cellBytes;
     const length = load<u32>(cell, 8) as usize;
-    store<u8>(states + i, load<u32>(cell) as u8);
+    const state = load<u32>(cell);
+    store<u8>(states + i, (state & stateMask) as u8);
+    gatheredSurrogates += state >> stateBits;
     memory.copy(o, load<u32>(cell, 4) as usize, length);
     o += length;
     store<u32>(offsets + (i << 2), (o - values) as u32, 4);
@@ -316,8 +340,9 @@ function cellOf(start: usize, end: usize, row: usize): usize {
   let length = end - start;
   if (hasEscape(start, end)) {
     name = aside;
+    const before = loneSurrogates;
     const stop = unescape(start, end, name);
-    if (hadLoneSurrogate) return 0;
+    if (loneSurrogates != before) return 0;
     length = stop - name;
   }
   for (let i: usize = 0; i < fieldCount; i++) {
@@ -337,6 +362,7 @@ function copyString(p: usize, cell: usize): usize {
   const backslash = v128.load(constants, 16);
   const control = v128.load(constants, 32);
   let o = aside;
+  const before = loneSurrogates;
   while (true) {
     const v = v128.load(p);
     v128.store(o, v);
@@ -365,7 +391,7 @@ function copyString(p: usize, cell: usize): usize {
       }
     } while (load<u8>(p) == 0x5c);
   }
-  store<u32>(cell, cellString);
+  store<u32>(cell, cellString | ((loneSurrogates - before) << stateBits));
   store<u32>(cell, aside as u32, 4);
   store<u32>(cell, (o - aside) as u32, 8);
   aside = o;
@@ -389,7 +415,7 @@ function copyHexEscape(p: usize, o: usize): usize {
   }
   if ((cp & 0xfffff800) == 0xd800) {
     cp = 0xfffd;
-    hadLoneSurrogate = true;
+    loneSurrogates++;
   }
   hexEscapeEnd = writeUtf8(o, cp);
   return p;
@@ -404,11 +430,8 @@ function hasEscape(p: usize, end: usize): bool {
   return false;
 }
 
-let hadLoneSurrogate: bool = false;
-
 /** Unescapes a valid string; returns where the output ends. A lone surrogate becomes U+FFFD. */
 function unescape(p: usize, end: usize, o: usize): usize {
-  hadLoneSurrogate = false;
   while (p < end) {
     const v = v128.load(p);
     const mask = i8x16.bitmask(i8x16.eq(v, i8x16.splat(0x5c))) as u32;

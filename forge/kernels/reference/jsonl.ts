@@ -14,9 +14,10 @@ const encoder = new TextEncoder();
 interface FieldValue {
   readonly state: number;
   readonly bytes: Uint8Array;
+  readonly replacements: number;
 }
 
-const absent: FieldValue = { state: jsonFieldState.absent, bytes: new Uint8Array(0) };
+const absent: FieldValue = { state: jsonFieldState.absent, bytes: new Uint8Array(0), replacements: 0 };
 
 export function extractJsonLines(chunk: Uint8Array, options: JsonLinesOptions): JsonLines {
   const { fields, maxRecordBytes, final } = options;
@@ -42,8 +43,10 @@ export function extractJsonLines(chunk: Uint8Array, options: JsonLinesOptions): 
     }
     start = end + 1;
   }
+  const replacements = rows.map((row) => row.reduce((sum, value) => sum + value.replacements, 0));
   return {
     length: rows.length,
+    replacements: replacements.some((count) => count > 0) ? Uint32Array.from(replacements) : null,
     columns: new Map(fields.map((field, i) => [field, toColumn(rows.map((row) => row[i] ?? absent))])),
     recordOffsets: Int32Array.from(recordOffsets),
     quarantined,
@@ -70,9 +73,12 @@ function parseLine(line: Uint8Array, fields: readonly string[]): FieldValue[] | 
     if (!Object.hasOwn(record, field)) return absent;
     const value = (record as Record<string, unknown>)[field];
     if (value === null) return absent;
-    if (typeof value === "string") return { state: jsonFieldState.string, bytes: encoder.encode(value) };
+    if (typeof value === "string") {
+      const replacements = value.match(/\p{Surrogate}/gu)?.length ?? 0;
+      return { state: jsonFieldState.string, bytes: encoder.encode(value), replacements };
+    }
     sources ??= sourcesOf(text);
-    return { state: jsonFieldState.json, bytes: encoder.encode(sources.get(field)) };
+    return { state: jsonFieldState.json, bytes: encoder.encode(sources.get(field)), replacements: 0 };
   });
 }
 

@@ -44,7 +44,7 @@ export interface IngestCounts {
   /** The same by step: a filter, or what comes before them. */
   readonly rejectedBy: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly quarantined: number;
-  /** U+FFFD put in for invalid UTF-8. */
+  /** U+FFFD put in for invalid UTF-8 and lone surrogates. */
   readonly replacements: number;
   /** Bytes of kept documents that line rules took out. */
   readonly editedBytes: number;
