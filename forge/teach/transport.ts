@@ -5,8 +5,7 @@
  * token (queue, model load and prompt come first). Here only our own clocks count: connect, first token, pause between
  * tokens, total. Aborting closes the socket, upon which servers stop generating.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Agent, IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
 import { TransientError } from "../base/index.ts";
 import type { Clocks } from "../../schemas/config/teach.ts";
@@ -59,19 +58,35 @@ export interface Transport extends Disposable {
   fetchWith(clocks: RequestClocks): typeof fetch;
 }
 
+/** What speaks one protocol. */
+interface Client {
+  readonly request: typeof request;
+  readonly agent: Agent;
+}
+
 export function createTransport(): Transport {
-  const agents = { "http:": new HttpAgent({ keepAlive: true }), "https:": new HttpsAgent({ keepAlive: true }) };
+  let clients: { readonly http: Client; readonly https: Client } | undefined;
+  /** With the first request: node:http brings undici along, 40 ms that answers from a file need not wait for. */
+  const load = async (): Promise<NonNullable<typeof clients>> => {
+    const [http, https] = await Promise.all([import("node:http"), import("node:https")]);
+    clients ??= {
+      http: { request: http.request, agent: new http.Agent({ keepAlive: true }) },
+      https: { request: https.request, agent: new https.Agent({ keepAlive: true }) },
+    };
+    return clients;
+  };
   return {
     fetchWith: (clocks) => async (input, init) => {
       const url = new URL(input instanceof Request ? input.url : input);
       const secure = url.protocol === "https:";
+      const client = (clients ?? (await load()))[secure ? "https" : "http"];
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-      const outgoing = (secure ? httpsRequest : httpRequest)(
+      const outgoing = client.request(
         url,
         {
           method: init?.method ?? "GET",
           headers: Object.fromEntries(new Headers(init?.headers)),
-          agent: secure ? agents["https:"] : agents["http:"],
+          agent: client.agent,
           signal: init?.signal == null ? clocks.signal : AbortSignal.any([clocks.signal, init.signal]),
         },
         resolve,
@@ -92,7 +107,7 @@ export function createTransport(): Transport {
       return new Response(body, { status, statusText: incoming.statusMessage ?? "", headers });
     },
     [Symbol.dispose]() {
-      for (const agent of Object.values(agents)) agent.destroy();
+      for (const { agent } of Object.values(clients ?? {})) agent.destroy();
     },
   };
 }

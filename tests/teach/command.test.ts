@@ -1,7 +1,9 @@
 /** `forge teach` as a user types it, in process. */
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runForge, type Ran } from "../forge.ts";
 
@@ -29,6 +31,15 @@ describe("forge teach", () => {
       "manifest.json",
       "rejects",
     ]);
+  });
+
+  it("loads no HTTP until a server is asked", async () => {
+    const code = `await import(${JSON.stringify(new URL("../../forge/cli/teach.ts", import.meta.url).href)});
+      console.log(process.moduleLoadList.join("\\n"));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code]);
+    const loaded = stdout.split("\n");
+    expect(loaded).toContain("NativeModule fs");
+    expect(loaded.filter((name) => /^NativeModule (.*undici|https?)$/.test(name))).toEqual([]);
   });
 
   it("prints the plan under --dry-run and writes nothing", async () => {
