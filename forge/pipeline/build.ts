@@ -82,7 +82,8 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
   const { out, signal, reporter = silentReporter } = options;
   try {
     await using _lock = await lockFolder(out, signal === undefined ? {} : { signal });
-    const first = withoutLaterStages(planCorpus(config, found));
+    const whole = planCorpus(config, found);
+    const first = withoutLaterStages(whole);
     const report = alsoToFile(reporter, join(out, "events.ndjson"));
     let cut: readonly CompletionRecord[] = [];
     let inputs = found;
@@ -91,7 +92,7 @@ async function build(config: CorpusConfig, found: CorpusInputs, options: BuildOp
       cut = await execute(first, options, report, found.secrets);
       inputs = withPieces(found, config, cut);
     }
-    const plan = planCorpus(config, inputs);
+    const plan = inputs === found ? whole : planCorpus(config, inputs);
     // In a second step --force has done its work.
     await prepareOutput(out, plan, { ...options, force: options.force === true && cut.length === 0 });
     const { root, files, splits, uncut } = inputs;

@@ -4,6 +4,7 @@
  * A reader asks for ranges and never learns whether they come from a disk or over a network. A source does not
  * decompress, retry forever or cache; it delivers exactly what was asked for or throws a ForgeError.
  */
+import { readSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { DataError, wrapFileError } from "../base/index.ts";
@@ -19,6 +20,14 @@ export interface ByteSource {
   readonly modified?: number;
   /** Bytes `[start, end)` in chunks of about 1 MB; the chunks are the caller's. */
   read(start?: number, end?: number): AsyncIterable<Uint8Array>;
+  /** For a few bytes here and there; only what is on this machine has it. */
+  openPlaces?(): Promise<PlaceReader>;
+}
+
+/** Reads a few bytes of a file by their place, synchronously. */
+export interface PlaceReader extends AsyncDisposable {
+  /** As many bytes from a position on, fewer only at the end of the file; valid until the next call. */
+  readAt(position: number, count: number): Buffer;
 }
 
 /** A file, and which of it will be read: a source far away fetches no more ahead than that. */
@@ -54,6 +63,31 @@ async function openLocal(path: string, uri: string): Promise<ByteSource> {
         throw wrapFileError(error, path);
       }
     },
+    openPlaces: async () => await openPlaces(path, size),
+  };
+}
+
+async function openPlaces(path: string, size: number): Promise<PlaceReader> {
+  const file = await open(path, "r").catch((error: unknown) => {
+    throw wrapFileError(error, path);
+  });
+  let bytes = Buffer.allocUnsafeSlow(32);
+  return {
+    readAt(position, count) {
+      const wanted = Math.max(0, Math.min(count, size - position));
+      if (bytes.length < wanted) bytes = Buffer.allocUnsafeSlow(wanted);
+      try {
+        for (let filled = 0; filled < wanted;) {
+          const bytesRead = readSync(file.fd, bytes, filled, wanted - filled, position + filled);
+          if (bytesRead === 0) throw becameShorter(path);
+          filled += bytesRead;
+        }
+      } catch (error) {
+        throw wrapFileError(error, path);
+      }
+      return bytes.subarray(0, wanted);
+    },
+    [Symbol.asyncDispose]: async () => await file.close(),
   };
 }
 
@@ -66,14 +100,16 @@ async function* readRange(path: string, start: number, end: number): AsyncGenera
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, at + filled);
-      if (bytesRead === 0) {
-        throw new DataError("file-changed", `${path} became shorter while it was read`, { file: path });
-      }
+      if (bytesRead === 0) throw becameShorter(path);
       filled += bytesRead;
     }
     at += filled;
     yield bytes;
   }
+}
+
+function becameShorter(path: string): DataError {
+  return new DataError("file-changed", `${path} became shorter while it was read`, { file: path });
 }
 
 /** A range as one piece of memory. */

@@ -24,6 +24,7 @@ export async function describeFile(
   place: Place,
   read: Pick<ReadConfig, "splitBytes">,
   openSource: OpenSource,
+  signal?: AbortSignal,
 ): Promise<DescribedFile | string> {
   try {
     const { uri } = place;
@@ -37,7 +38,7 @@ export async function describeFile(
       compression: compressionOf(name),
       ...("remote" in place ? describeFound(place) : await describeLocal(await openSource(place))),
     };
-    const found = await inspectFile(file, source, read, () => openSource(file));
+    const found = await inspectFile(file, source, read, () => openSource(file), signal);
     return { ...file, ...keptOf(found), ...(found.problem !== undefined && { problem: found.problem }) };
   } catch (error) {
     if (error instanceof TransientError || error instanceof EnvironmentError) throw error;

@@ -15,6 +15,7 @@ export async function inspectFile(
   { fields }: Pick<SourceConfig, "fields">,
   { splitBytes }: Pick<ReadConfig, "splitBytes">,
   open: () => Promise<ByteSource>,
+  signal?: AbortSignal,
 ): Promise<Partial<Inspection>> {
   const { format, compression, bytes } = file;
   // From afar only a footer is worth a look: frames of zstd are found by walking through the whole file.
@@ -30,7 +31,7 @@ export async function inspectFile(
       return await inspectArrow(await open(), compression, fields);
     }
     const isCutBetweenFrames = compression === "zstd" && ["jsonl", "warc", "wet"].includes(format);
-    if (isCutBetweenFrames && bytes > splitBytes && !isFar) return await inspectZstd(await open());
+    if (isCutBetweenFrames && bytes > splitBytes && !isFar) return await inspectZstd(await open(), { signal });
     return {};
   } catch (error) {
     // A damaged file is quarantined by its reader; one bad file of thousands must not stop the run.

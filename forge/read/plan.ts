@@ -59,7 +59,7 @@ export async function planSources(sources: readonly SourceConfig[], options: Pla
     for (const { uri, secret } of found) if (secret !== undefined) secrets[uri] = secret;
     const places: Place[] = [...near.paths.map((path) => ({ uri: sourceUri(root, path) })), ...found];
     places.sort((a, b) => compareNames(a.uri, b.uri));
-    const described = mapConcurrent(places, 4, (place) => describeFile(source, place, read, openSource), {
+    const described = mapConcurrent(places, 4, (place) => describeFile(source, place, read, openSource, signal), {
       ordered: true,
       ...(signal && { signal }),
     });

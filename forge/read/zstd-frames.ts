@@ -8,6 +8,7 @@ import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import { freeBuffer } from "../base/index.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { DamagedStream, decompressWith, type DecoderOptions } from "./decoder.ts";
+import { Places, type PlacesOptions } from "./places.ts";
 import { Window } from "./window.ts";
 import type { Border, Inspection } from "./types.ts";
 
@@ -84,8 +85,8 @@ async function decodeSmall(input: Window, at: number): Promise<DecodedFrame | un
 }
 
 /** Frames as places to cut; none when the file is one frame, does not tell sizes, or is no whole zstd file. */
-export async function inspectZstd(source: ByteSource): Promise<Inspection> {
-  await using input = new Window(source, 0);
+export async function inspectZstd(source: ByteSource, options: PlacesOptions = {}): Promise<Inspection> {
+  await using input = new Places(source, options);
   const borders: Border[] = [];
   let position = 0;
   for (let at = 0; at < source.size; input.forget(at)) {
@@ -145,7 +146,7 @@ function contentSize(bytes: Buffer, at: number, sizeBytes: number): number | und
  * @param keep leave the frame's bytes in the window
  */
 async function frameEnd(
-  input: Window,
+  input: Pick<Window, "from" | "forget" | "size">,
   start: number,
   checksum: boolean,
   limit: number,
