@@ -1,3 +1,9 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { Backend, Batch, Tensors } from "../../../trainer/backends/index.ts";
 import { generate } from "../../../trainer/evaluate/index.ts";
@@ -48,6 +54,18 @@ describe("wasm backend", () => {
     }
     expect(results[1]).toEqual(results[0]);
     expect(results[2]).toEqual(results[0]);
+  });
+
+  it("lets its threads keep compiled modules in the folder that the program's own lie in", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "forge-cache-"));
+    try {
+      const program = fileURLToPath(new URL("./fixtures/cached-threads.ts", import.meta.url));
+      const { NODE_COMPILE_CACHE: _, NODE_DISABLE_COMPILE_CACHE: __, ...env } = process.env;
+      const { stdout } = await promisify(execFile)(process.execPath, [program, folder], { env });
+      expect(stdout).toMatch(/^[1-9]\d* modules$/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it("gives the same bits when the same run is repeated", async () => {

@@ -8,6 +8,7 @@
 import { Worker } from "node:worker_threads";
 import { assert, EnvironmentError, UsageError } from "../../../forge/base/errors.ts";
 import { moduleUrl } from "../../../forge/base/locate.ts";
+import { threadEnvironment } from "../../../forge/base/thread-environment.ts";
 import { countOf } from "../../model/gpt2.ts";
 import type { Backend, BackendOptions, Batch, Tensors, TrainingState } from "../backend.ts";
 import { compileKernels } from "./kernels.ts";
@@ -152,7 +153,10 @@ interface Thread {
 }
 
 async function startThread(options: ThreadOptions): Promise<Thread> {
-  const worker = new Worker(moduleUrl(import.meta.url, "./worker.ts"), { workerData: options });
+  const worker = new Worker(moduleUrl(import.meta.url, "./worker.ts"), {
+    workerData: options,
+    env: threadEnvironment(),
+  });
   let waiting: PromiseWithResolvers<number> | undefined;
   let failure: unknown;
   worker.on("message", (answer: number) => {
