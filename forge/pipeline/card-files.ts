@@ -10,9 +10,16 @@ import { openParquet } from "../shard/index.ts";
 /** Examples shown for each reason: the first ones in the order of the files. */
 const examplesPerReason = 2;
 
+/** Reasons of the rejects in a file, by its path; a file that is not in it may hold any. */
+export type ReasonsOfFiles = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** Writes the card for a manifest, and the manifest with the card's files in it. */
-export async function sealWithCard(folder: string, draft: CorpusManifest): Promise<CorpusManifest> {
-  const card = await writeCardFiles(folder, draft);
+export async function sealWithCard(
+  folder: string,
+  draft: CorpusManifest,
+  reasons?: ReasonsOfFiles,
+): Promise<CorpusManifest> {
+  const card = await writeCardFiles(folder, draft, reasons);
   await removeOtherPlots(folder, new Set(card.map((file) => file.path)));
   const others = draft.files.filter(({ path }) => path !== "README.md" && !path.startsWith("card/"));
   const files = [...others, ...card].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -21,10 +28,14 @@ export async function sealWithCard(folder: string, draft: CorpusManifest): Promi
   return manifest;
 }
 
-async function writeCardFiles(folder: string, manifest: CorpusManifest): Promise<readonly ManifestFile[]> {
+async function writeCardFiles(
+  folder: string,
+  manifest: CorpusManifest,
+  reasons?: ReasonsOfFiles,
+): Promise<readonly ManifestFile[]> {
   const { renderCard } = await import("../card/index.ts");
   const written: ManifestFile[] = [];
-  for (const { path, content } of renderCard(manifest, await collectExamples(folder, manifest))) {
+  for (const { path, content } of renderCard(manifest, await collectExamples(folder, manifest, reasons))) {
     written.push({ path, ...(await writeFileAtomic(join(folder, path), content)) });
   }
   return written;
@@ -106,7 +117,11 @@ export async function refreshCard(folder: string): Promise<CorpusManifest> {
 
 const exampleColumns = ["stage", "reason", "source", "value", "jaccard", "partnerId", "text"] as const;
 
-async function collectExamples(folder: string, manifest: CorpusManifest): Promise<readonly RejectExample[]> {
+async function collectExamples(
+  folder: string,
+  manifest: CorpusManifest,
+  reasonsOfFiles: ReasonsOfFiles = new Map(),
+): Promise<readonly RejectExample[]> {
   const missing = new Map(
     Object.entries(manifest.conservation.rejected).map(([reason, count]) => [
       reason,
@@ -127,7 +142,10 @@ async function collectExamples(folder: string, manifest: CorpusManifest): Promis
   };
   const paths = manifest.files.map((file) => file.path).filter((path) => path.startsWith("rejects/"));
   for (const path of paths.sort()) {
-    if ([...missing.values()].every((left) => left === 0)) break;
+    const reasons = reasonsOfFiles.get(path);
+    const mayHelp = (): boolean => [...missing].some(([one, left]) => left > 0 && (reasons?.has(one) ?? true));
+    // A rare reason would have all files looked through for it.
+    if (!mayHelp()) continue;
     const reader = await openParquet(join(folder, path));
     const wanted = { column: "reason", choose, large: ["text"] };
     for await (const rows of reader.rowGroups({ columns: exampleColumns, wanted })) {
@@ -142,6 +160,7 @@ async function collectExamples(folder: string, manifest: CorpusManifest): Promis
           text: String(row["text"]),
         });
       }
+      if (!mayHelp()) break;
     }
   }
   return examples;

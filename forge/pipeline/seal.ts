@@ -10,9 +10,9 @@ import { assert } from "../base/index.ts";
 import { version } from "../base/version.ts";
 import { datasetOf } from "../read/index.ts";
 import type { LeftDocuments, PlannedShard } from "../shard/index.ts";
-import { sealWithCard } from "./card-files.ts";
+import { sealWithCard, type ReasonsOfFiles } from "./card-files.ts";
 import type { CorpusInputs } from "./inputs.ts";
-import { revisions } from "./layout.ts";
+import { partitionFiles, revisions } from "./layout.ts";
 import { nothingKept, writeQuarantine } from "./quarantine.ts";
 import type { FlagFigures, IndexFigures } from "./tasks/decontaminate.ts";
 import type { DocumentFigures } from "./tasks/documents.ts";
@@ -55,7 +55,18 @@ export async function seal(
     figures,
     files: [...outputFiles(records), quarantine],
   };
-  return await sealWithCard(folder, draft);
+  return await sealWithCard(folder, draft, reasonsOfFiles(ingest, documents));
+}
+
+function reasonsOfFiles(ingest: readonly IngestCounts[], documents: readonly DocumentFigures[]): ReasonsOfFiles {
+  const files = new Map<string, ReadonlySet<string>>();
+  for (const [partition, { rejected }] of ingest.entries()) {
+    files.set(partitionFiles(partition).filteredParquet, new Set(Object.keys(rejected)));
+  }
+  for (const [partition, { rejected }] of documents.entries()) {
+    files.set(partitionFiles(partition).removedParquet, new Set(Object.values(rejected).flatMap(Object.keys)));
+  }
+  return files;
 }
 
 type ByStage = ReadonlyMap<string, readonly CompletionRecord[]>;

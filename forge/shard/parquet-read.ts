@@ -1,7 +1,8 @@
 /** Parquet by whomever it was written, row group by row group; hyparquet decodes, node:zlib decompresses. */
+import { open, stat } from "node:fs/promises";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import type { FileMetaData } from "hyparquet";
-import { DataError, wrapFileError } from "../base/index.ts";
+import type { AsyncBuffer, FileMetaData } from "hyparquet";
+import { DataError, readExactly, wrapFileError } from "../base/index.ts";
 
 /** What a decoder allocates: node refuses less than 64 bytes, and what a damaged page claims is not believed. */
 const smallestOutput = 1 << 12;
@@ -41,8 +42,7 @@ export interface ParquetReader {
  * @throws DataError `parquet-unreadable` when it is truncated, corrupt or no Parquet file; `file-not-found`
  */
 export async function openParquet(path: string): Promise<ParquetReader> {
-  const { asyncBufferFromFile, cachedAsyncBuffer, parquetMetadataAsync, parquetReadObjects } =
-    await import("hyparquet");
+  const { cachedAsyncBuffer, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -58,7 +58,7 @@ export async function openParquet(path: string): Promise<ParquetReader> {
     }
   };
   const { file, metadata } = await guard(async () => {
-    const file = await asyncBufferFromFile(path);
+    const file = await openSlices(path);
     return { file, metadata: await parquetMetadataAsync(file) };
   });
   const columns = topLevelColumns(metadata);
@@ -76,13 +76,18 @@ export async function openParquet(path: string): Promise<ParquetReader> {
         rowStart = rowEnd;
         // Column chunks are fetched whole: without it for each read of some rows anew.
         const cached = cachedAsyncBuffer(file);
-        const read = async (names: readonly string[], range = whole): Promise<Record<string, unknown>[]> =>
+        const read = async (
+          names: readonly string[],
+          range = whole,
+          parsers: Parameters<typeof parquetReadObjects>[0]["parsers"] = {},
+        ): Promise<Record<string, unknown>[]> =>
           await guard(
             async () =>
               await parquetReadObjects({
                 file: range === whole ? file : cached,
                 metadata,
                 columns: [...names],
+                parsers,
                 compressors: {
                   // With room for all of it the decoder need not put pieces together.
                   ZSTD: (input, bytes) => zstdDecompressSync(input, { chunkSize: outputFor(bytes) }),
@@ -103,13 +108,48 @@ export async function openParquet(path: string): Promise<ParquetReader> {
         const small = await read(names.filter((name) => !isLarge(name)));
         const rows: Record<string, unknown>[] = [];
         for (const { first, last, indices } of neighbours(chosen)) {
-          const large = await read(names.filter(isLarge), { rowStart: start + first, rowEnd: start + last + 1 });
-          for (const index of indices) rows.push({ ...small[index], ...large[index - first] });
+          const range = { rowStart: start + first, rowEnd: start + last + 1 };
+          const large = await read(names.filter(isLarge), range, lateTexts);
+          for (const index of indices) rows.push({ ...small[index], ...decodeTexts(large[index - first]) });
         }
         yield rows;
       }
     },
   };
+}
+
+/** Ranges of a file, each in one read; hyparquet's own takes streams of 64 KB. */
+async function openSlices(path: string): Promise<AsyncBuffer> {
+  const { size } = await stat(path);
+  return {
+    byteLength: size,
+    async slice(start, end = size) {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(end, size) - start));
+      await using file = await open(path, "r");
+      if (!(await readExactly(file, bytes, start))) throw new Error("it became shorter while it was read");
+      return bytes.buffer;
+    },
+  };
+}
+
+/** A text as it lies in a page: of the rows of a page few are wanted. */
+class LateText {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
+const lateTexts = {
+  stringFromBytes: (bytes: Uint8Array | undefined): LateText | undefined => bytes && new LateText(bytes),
+};
+
+function decodeTexts(row: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const decoder = new TextDecoder();
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value instanceof LateText ? decoder.decode(value.bytes) : value]),
+  );
 }
 
 /** Rows at most so far apart are read together: they likely share pages. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -272,6 +272,20 @@ test("document batches keep their columns", async () => {
   // A slice has offsets that do not begin at 0.
   await writeDocuments(path, await parquetColumns(batch.schema), [batch, batch.slice(1, 2)]);
   expect(await readAll(path)).toEqual([...documents, documents[1]]);
+});
+
+test("a file that becomes shorter while it is read is a data error that names it", async () => {
+  const path = join(folder, "shrinking.parquet");
+  const text = (i: number): string => String.fromCharCode(97 + (i % 26)).repeat(50 + i);
+  const rows = Array.from({ length: 200 }, (_, i) => ({ id: `row ${i}`, text: text(i), count: 1n, kept: true }));
+  await writeParquet(path, columns, rows);
+  const reader = await openParquet(path);
+  await truncate(path, 100);
+  await expect(Array.fromAsync(reader.rowGroups())).rejects.toMatchObject({
+    code: "parquet-unreadable",
+    message: expect.stringContaining("became shorter") as string,
+    position: { file: path },
+  });
 });
 
 test("rows that are chosen by a column come back alone, from every row group, page and neighbourhood", async () => {
