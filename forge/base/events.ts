@@ -23,6 +23,8 @@ export type ForgeEvent =
       readonly type: "stage-end";
       readonly stage: string;
       readonly elapsedMs: number;
+      /** Milliseconds for which its tasks kept threads busy, added up; stages may overlap, so their times do. */
+      readonly busyMs?: number;
       /** Milliseconds of worker time by step, where a stage's tasks tell. */
       readonly steps?: Readonly<Record<string, number>>;
       readonly figures?: Readonly<Record<string, string | number>>;

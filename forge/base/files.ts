@@ -1,9 +1,11 @@
 /**
  * Files that are either whole under their final name or not there at all.
  *
- * Write under a temporary name, flush, check the size, rename, flush the folder. A crash at any point leaves at most a
+ * Write under a temporary name, flush, check the size, rename, flush the folder (or leave flushing to the caller:
+ * `withoutFlushing`). A crash at any point leaves at most a
  * `*.tmp-*` file, which the run that holds the lock removes (`removeTemporaries`).
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, readSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
@@ -35,6 +37,40 @@ export interface ScratchFile extends Omit<AtomicFile, "commit"> {
 }
 
 const temporaryMark = ".tmp-";
+
+/** Pieces of a file up to this size are gathered, and written together. */
+const gatherBytes = 1 << 16;
+
+const flushedLater = new AsyncLocalStorage<true>();
+
+/**
+ * Runs something whose files are committed without being flushed to the disk. Flushing takes milliseconds for which a
+ * thread stands still; who waits for it here must flush what counts (`flushFile`) before anything vouches for it.
+ */
+export async function withoutFlushing<Result>(run: () => Promise<Result>): Promise<Result> {
+  return await flushedLater.run(true, run);
+}
+
+/**
+ * Flushes a file that was committed under `withoutFlushing`.
+ *
+ * @returns its size; undefined when there is no such file
+ */
+export async function flushFile(path: string): Promise<number | undefined> {
+  try {
+    // Windows flushes through handles that may write only.
+    await using handle = await open(path, "r+");
+    await handle.sync();
+    return (await handle.stat()).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw wrapFileError(error, path);
+  }
+}
+
+async function flush(handle: FileHandle): Promise<void> {
+  if (flushedLater.getStore() === undefined) await handle.sync();
+}
 
 /** The name under which an unfinished file stands: it names host and process, and is unique for each attempt. */
 export function temporaryName(path: string): string {
@@ -78,8 +114,27 @@ export async function createScratchFile(path: string, { mode }: { readonly mode?
     throw wrapFileError(error, path);
   }
   const opened = handle;
+  // Arrow writes a batch as a hundred small pieces; each would be a trip to another thread.
+  let gathered: Uint8Array | undefined;
+  let gatheredBytes = 0;
   let bytes = 0;
   let closed = false;
+  const put = async (chunk: Uint8Array): Promise<void> => {
+    try {
+      // FileHandle.writev short-writes on a full disk without an error, so each write is counted.
+      let offset = 0;
+      while (offset < chunk.byteLength) {
+        const { bytesWritten } = await opened.write(chunk, offset, chunk.byteLength - offset);
+        offset += bytesWritten;
+      }
+    } catch (error) {
+      throw wrapFileError(error, path);
+    }
+  };
+  const putGathered = async (): Promise<void> => {
+    if (gathered !== undefined && gatheredBytes > 0) await put(gathered.subarray(0, gatheredBytes));
+    gatheredBytes = 0;
+  };
   const close = async (): Promise<void> => {
     if (closed) return;
     closed = true;
@@ -91,21 +146,19 @@ export async function createScratchFile(path: string, { mode }: { readonly mode?
       return bytes;
     },
     async write(chunk) {
-      try {
-        // FileHandle.writev short-writes on a full disk without an error, so each write is counted.
-        let offset = 0;
-        while (offset < chunk.byteLength) {
-          const { bytesWritten } = await opened.write(chunk, offset, chunk.byteLength - offset);
-          offset += bytesWritten;
-        }
-        bytes += chunk.byteLength;
-      } catch (error) {
-        throw wrapFileError(error, path);
+      if (gatheredBytes + chunk.byteLength > gatherBytes) await putGathered();
+      if (chunk.byteLength > gatherBytes) await put(chunk);
+      else {
+        gathered ??= new Uint8Array(gatherBytes);
+        gathered.set(chunk, gatheredBytes);
+        gatheredBytes += chunk.byteLength;
       }
+      bytes += chunk.byteLength;
     },
     async commit() {
+      await putGathered();
       try {
-        await opened.sync();
+        await flush(opened);
         const size = (await opened.stat()).size;
         await close();
         if (size !== bytes) {
@@ -147,7 +200,7 @@ export async function writeFileInPlaces(
       }
       written += chunk.byteLength;
     });
-    await handle.sync();
+    await flush(handle);
     const digest = await digestFile(temporary);
     if (digest.bytes !== written) {
       throw Object.assign(new Error(`${path}: ${written} bytes were written, ${digest.bytes} arrived`), {
@@ -284,7 +337,7 @@ export async function removeTemporaries(folder: string): Promise<readonly string
 
 async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open folders for sync; there the rename itself is durable enough.
-  if (process.platform === "win32") return;
+  if (process.platform === "win32" || flushedLater.getStore() !== undefined) return;
   const handle = await open(folder, "r");
   try {
     await handle.sync();

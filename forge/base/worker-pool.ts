@@ -4,8 +4,6 @@
  * What it is not: a scheduler. Callers decide what runs and in which order; a job waits here until a thread is free.
  * Errors cross the thread as what they are (see `packError`), so that a user's mistake found by a worker reads the same.
  */
-import { getCompileCacheDir } from "node:module";
-import { dirname } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
 import {
   ConfigError,
@@ -18,18 +16,19 @@ import {
   type ConfigIssue,
   type DataPosition,
 } from "./errors.ts";
+import { threadEnvironment } from "./thread-environment.ts";
 
 /** A worker thread ended without an answer: it crashed, ran out of memory or was ended from outside. */
 export class WorkerCrash extends ForgeError {}
 
-export interface WorkerPoolOptions {
+export interface WorkerPoolOptions<Input> {
   /** Module that calls `serveJobs`, from `moduleUrl`. */
   readonly entry: URL;
   readonly workers: number;
   /** Ends all threads at once; running jobs reject with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Answers what a job asks this thread for, by name: memory that all threads share. */
-  readonly provide?: (name: string) => Promise<SharedArrayBuffer>;
+  readonly provide?: (name: string, input: Input) => Promise<SharedArrayBuffer>;
 }
 
 export interface WorkerPool<Input, Output> extends AsyncDisposable {
@@ -52,19 +51,19 @@ type FromWorker =
   | { readonly kind: "result"; readonly output: unknown }
   | { readonly kind: "error"; readonly error: PackedError };
 
-interface Job<Output> {
-  readonly input: unknown;
+interface Job<Input, Output> {
+  readonly input: Input;
   readonly onProgress: (progress: unknown) => void;
   readonly resolve: (output: Output) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Starts threads lazily: a pool that runs one job starts one thread. */
-export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): WorkerPool<Input, Output> {
+export function createWorkerPool<Input, Output>(options: WorkerPoolOptions<Input>): WorkerPool<Input, Output> {
   const { entry, workers, signal, provide = provideNothing } = options;
   const idle: Worker[] = [];
-  const busy = new Map<Worker, Job<Output>>();
-  const waiting: Job<Output>[] = [];
+  const busy = new Map<Worker, Job<Input, Output>>();
+  const waiting: Job<Input, Output>[] = [];
   let closed = false;
 
   const start = (): Worker => {
@@ -73,7 +72,7 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
       const job = busy.get(worker);
       if (job === undefined) return;
       if (message.kind === "progress") return job.onProgress(message.progress);
-      if (message.kind === "ask") return answer(worker, message.request, message.name);
+      if (message.kind === "ask") return answer(worker, message, job.input);
       busy.delete(worker);
       idle.push(worker);
       if (message.kind === "result") job.resolve(message.output as Output);
@@ -100,9 +99,9 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
     });
     return worker;
   };
-  const answer = (worker: Worker, request: number, name: string): void => {
+  const answer = (worker: Worker, { request, name }: Extract<FromWorker, { kind: "ask" }>, input: Input): void => {
     const post = (message: ToWorker): void => worker.postMessage(message);
-    provide(name).then(
+    provide(name, input).then(
       (buffer) => post({ kind: "provided", request, buffer }),
       (error: unknown) => post({ kind: "refused", request, error: packError(error) }),
     );
@@ -110,7 +109,7 @@ export function createWorkerPool<Input, Output>(options: WorkerPoolOptions): Wor
   const next = (): void => {
     while (!closed && waiting.length > 0 && (idle.length > 0 || busy.size < workers)) {
       const worker = idle.pop() ?? start();
-      const job = waiting.shift() as Job<Output>;
+      const job = waiting.shift() as Job<Input, Output>;
       busy.set(worker, job);
       worker.postMessage({ kind: "job", input: job.input } satisfies ToWorker);
     }
@@ -175,16 +174,6 @@ export function serveJobs(handle: (input: unknown, port: JobPort) => Promise<unk
       (error: unknown) => post({ kind: "error", error: packError(error) }),
     );
   });
-}
-
-/**
- * Lets a thread keep compiled modules where this one does: `module.enableCompileCache` holds for one thread alone, and
- * each would compile, and strip of types, all that it loads.
- */
-function threadEnvironment(): NodeJS.ProcessEnv {
-  const folder = getCompileCacheDir();
-  // The folder that is in use lies, by version of Node, in the one to name.
-  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 async function provideNothing(name: string): Promise<SharedArrayBuffer> {

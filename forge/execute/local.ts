@@ -1,34 +1,28 @@
 /**
- * The local executor: stage after stage, the tasks of a stage on worker threads.
+ * The local executor: tasks on worker threads, as soon as what they wait for is done (schedule.ts).
  *
  * It knows keys, records and threads; what a task does is the business of the module that the worker loads. A task
  * whose thread crashes is tried once more; a second crash ends the run with an error that names the task.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { wholeTask, type CompletionRecord, type Stage, type Task } from "../../schemas/run/plan.ts";
 import {
   collectByBatches,
   createWorkerPool,
+  flushFile,
   ForgeError,
-  mapConcurrent,
   moduleUrl,
   readShared,
+  withoutFlushing,
   wrapFileError,
   WorkerCrash,
   type Reporter,
   type WorkerPool,
 } from "../base/index.ts";
-import { runJob, type WorkerJob } from "./job.ts";
-import {
-  findRecord,
-  removeRecord,
-  writeRecord,
-  type Executor,
-  type TaskContext,
-  type TaskOutcome,
-  type TaskProgress,
-} from "../pipeline/index.ts";
+import { runJob, type JobOutcome, type WorkerJob } from "./job.ts";
+import { PlanProgress } from "./progress.ts";
+import { Schedule, type Place } from "./schedule.ts";
+import { findRecord, removeRecord, writeRecord, type Executor, type TaskProgress } from "../pipeline/index.ts";
 
 export interface LocalExecutorOptions {
   /** Worker threads; 0 runs the tasks in this thread, one after the other: for debugging and quick tests. */
@@ -46,26 +40,103 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
   return async (plan, { folder, reporter, signal, afterStage }) => {
     const entry = moduleUrl(import.meta.url, "./worker.ts");
     const files = sharedFiles(folder);
-    const provide = (path: string): Promise<SharedArrayBuffer> => files.read(path);
+    const provide = (path: string, { task }: WorkerJob): Promise<SharedArrayBuffer> =>
+      files.read(stageOf(task.id), path);
     await using pool =
       workers === 0
         ? thisThread(provide)
-        : createWorkerPool<WorkerJob, TaskOutcome>({ entry, workers, signal, provide });
-    const records: CompletionRecord[] = [];
-    for (const stage of plan.stages) {
-      const done = await runStage(stage, { pool, module, folder, reporter, workers, signal });
-      records.push(...done);
-      files.release();
-      await afterStage?.(stage.name, done);
-    }
-    return records;
+        : createWorkerPool<WorkerJob, JobOutcome>({ entry, workers, signal, provide });
+    const schedule = new Schedule(plan.stages);
+    const progress = new PlanProgress(plan.stages, reporter);
+    const records = plan.stages.map((): CompletionRecord[] => []);
+    const saves = plan.stages.map(() => new Set<Promise<void>>());
+    const work = new Work();
+    const run = async (place: Place): Promise<void> => {
+      const stage = plan.stages[place.stage] as Stage;
+      const done = records[place.stage] as CompletionRecord[];
+      const saving = saves[place.stage] as Set<Promise<void>>;
+      const task = stage.tasks[place.task];
+      progress.begin(place.stage);
+      if (task !== undefined) {
+        const report = (one: TaskProgress): void => progress.add(place.stage, task, one);
+        const ran = await runOrFind(stage, task, { pool, module, folder, reporter, signal, report });
+        done[place.task] = ran.record;
+        if (ran.isNew) {
+          const save = saveRecord(folder, ran.record).finally(() => saving.delete(save));
+          saving.add(save);
+          work.add("saving", save);
+        }
+        progress.finish(place.stage, task, ran.busyMs);
+      }
+      if (!schedule.finish(place)) return;
+      progress.end(place.stage);
+      files.release(stage.name);
+      const behind = afterStage?.[stage.name];
+      if (behind !== undefined) {
+        await Promise.all(saving);
+        await behind(done);
+      }
+      schedule.release(place.stage);
+    };
+    const begin = (): Promise<void> | undefined => {
+      const place = schedule.next();
+      return place === undefined ? undefined : run(place);
+    };
+    // Twice as many as threads: so the next task waits for a thread, no thread for a task.
+    await work.all(begin, Math.max(1, workers * 2), signal);
+    return records.flat();
   };
 }
 
+/** Records that are being written while their threads have other tasks; more wait for the disk. */
+const savesAtOnce = 32;
+
+/** Promises of tasks that run and of records that are saved behind them. */
+class Work {
+  readonly #running = { tasks: new Set<Promise<void>>(), saving: new Set<Promise<void>>() };
+
+  add(kind: "tasks" | "saving", one: Promise<void>): void {
+    const ended = one.finally(() => this.#running[kind].delete(ended));
+    // The rejection is seen where it is waited for; this keeps Node from calling it unhandled until then.
+    ended.catch(() => undefined);
+    this.#running[kind].add(ended);
+  }
+
+  /** Begins all there is to begin, so many tasks at a time. The first error wins, and waits for what still runs. */
+  async all(
+    begin: () => Promise<void> | undefined,
+    concurrency: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { tasks, saving } = this.#running;
+    try {
+      while (true) {
+        signal?.throwIfAborted();
+        while (tasks.size < concurrency && saving.size < savesAtOnce) {
+          const one = begin();
+          if (one === undefined) break;
+          this.add("tasks", one);
+        }
+        if (tasks.size + saving.size === 0) return;
+        await Promise.race([...tasks, ...saving]);
+      }
+    } finally {
+      await Promise.allSettled([...tasks, ...saving]);
+    }
+  }
+}
+
+function stageOf(taskId: string): string {
+  return taskId.slice(0, taskId.indexOf("/"));
+}
+
 /** Runs jobs right here. */
-function thisThread(shared: TaskContext["shared"]): WorkerPool<WorkerJob, TaskOutcome> {
+function thisThread(
+  provide: (path: string, job: WorkerJob) => Promise<SharedArrayBuffer>,
+): WorkerPool<WorkerJob, JobOutcome> {
   return {
-    run: async (job, report = () => undefined) => await runJob(job, { report, shared }),
+    run: async (job, report = () => undefined) =>
+      await runJob(job, { report, shared: async (path) => await provide(path, job) }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -74,80 +145,56 @@ function thisThread(shared: TaskContext["shared"]): WorkerPool<WorkerJob, TaskOu
  * Files of the output folder that tasks of a stage read as shared memory, each read once. They are let go with the
  * stage: a later one may write them anew.
  */
-function sharedFiles(folder: string): { read: TaskContext["shared"]; release: () => void } {
-  const held = new Map<string, Promise<SharedArrayBuffer>>();
+function sharedFiles(folder: string): {
+  read: (stage: string, path: string) => Promise<SharedArrayBuffer>;
+  release: (stage: string) => void;
+} {
+  const held = new Map<string, Map<string, Promise<SharedArrayBuffer>>>();
   return {
-    read(path) {
-      const reading = held.get(path) ?? readShared(join(folder, path));
-      held.set(path, reading);
+    read(stage, path) {
+      const ofStage = held.get(stage) ?? new Map<string, Promise<SharedArrayBuffer>>();
+      held.set(stage, ofStage);
+      const reading = ofStage.get(path) ?? readShared(join(folder, path));
+      ofStage.set(path, reading);
       return reading;
     },
-    release: () => held.clear(),
+    release: (stage) => void held.delete(stage),
   };
 }
 
-interface StageContext {
-  readonly pool: WorkerPool<WorkerJob, TaskOutcome>;
+interface TaskRun {
+  readonly pool: WorkerPool<WorkerJob, JobOutcome>;
   readonly module: string;
   readonly folder: string;
   readonly reporter: Reporter;
-  readonly workers: number;
   readonly signal: AbortSignal | undefined;
+  readonly report: (progress: TaskProgress) => void;
 }
 
-async function runStage(stage: Stage, context: StageContext): Promise<CompletionRecord[]> {
-  const { folder, reporter, workers, signal } = context;
-  const started = performance.now();
-  reporter({ type: "stage-start", stage: stage.name, tasks: stage.tasks.length, message: stage.summary });
-  const progress = trackProgress(stage, reporter);
-  const records: CompletionRecord[] = [];
-  const run = async (task: Task): Promise<CompletionRecord> => {
-    const done = await findRecord(folder, task);
-    if (done !== undefined) {
-      reporter({ type: "task-skip", stage: stage.name, task: task.id, reason: "already done" });
-      progress.finish(task);
-      return done;
-    }
-    const record = await runTask(stage, task, context, progress.add);
-    progress.finish(task);
-    return record;
-  };
-  // Twice as many as threads: while one writes its record, its thread already has the next task.
-  for await (const record of mapConcurrent(
-    stage.tasks,
-    Math.max(1, workers * 2),
-    run,
-    signal === undefined ? {} : { signal },
-  )) {
-    records.push(record);
-  }
-  const steps = progress.steps();
-  reporter({
-    type: "stage-end",
-    stage: stage.name,
-    elapsedMs: performance.now() - started,
-    ...(Object.keys(steps).length > 0 && { steps }),
-  });
-  return records;
+/** A task's record, whether it has to be written, and for how many milliseconds the task kept its thread busy. */
+interface Ran {
+  readonly record: CompletionRecord;
+  readonly isNew: boolean;
+  readonly busyMs: number;
 }
 
-async function runTask(
-  stage: Stage,
-  task: Task,
-  context: StageContext,
-  report: (task: Task, progress: TaskProgress) => void,
-): Promise<CompletionRecord> {
-  const { pool, module, folder, reporter, signal } = context;
+async function runOrFind(stage: Stage, task: Task, run: TaskRun): Promise<Ran> {
+  const { folder, reporter } = run;
+  const record = await findRecord(folder, task);
+  if (record === undefined) return await runTask(stage, task, run);
+  reporter({ type: "task-skip", stage: stage.name, task: task.id, reason: "already done" });
+  return { record, isNew: false, busyMs: 0 };
+}
+
+async function runTask(stage: Stage, task: Task, run: TaskRun): Promise<Ran> {
+  const { pool, module, folder, reporter, signal, report } = run;
   await removeRecord(folder, task.id);
   for (let attempt = 1; ; attempt++) {
     try {
       const job = { module, task: wholeTask(stage, task), folder };
-      const outcome = await pool.run(job, (progress) => report(task, progress as TaskProgress));
+      const { outcome, busyMs } = await pool.run(job, (progress) => report(progress as TaskProgress));
       signal?.throwIfAborted();
-      await checkFiles(folder, task, outcome);
-      const record: CompletionRecord = { id: task.id, key: task.key, files: outcome.files, result: outcome.result };
-      await writeRecord(folder, record);
-      return record;
+      return { record: { id: task.id, key: task.key, ...outcome }, isNew: true, busyMs };
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof WorkerCrash)) throw wrapFileError(error, folder);
@@ -163,66 +210,21 @@ async function runTask(
   }
 }
 
-/** A task that claims files it did not write would poison every later run. */
-async function checkFiles(folder: string, task: Task, outcome: TaskOutcome): Promise<void> {
-  for (const file of outcome.files) {
-    const size = await stat(join(folder, file.path)).then(
-      (found) => found.size,
-      () => -1,
-    );
-    if (size !== file.bytes) {
-      throw new Error(`Task ${task.id} says that ${file.path} has ${file.bytes} bytes; it has ${size}`);
+/**
+ * Flushes what a task wrote, then writes the record that vouches for it.
+ *
+ * Tasks that read the files may run before that, even end: if the machine stops in between, this task is done again and
+ * leaves the same bytes.
+ *
+ * @throws Error when the task claims files that it did not write: they would poison every later run
+ */
+async function saveRecord(folder: string, record: CompletionRecord): Promise<void> {
+  for (const { path, bytes } of record.files) {
+    const size = await flushFile(join(folder, path));
+    if (size !== bytes) {
+      throw new Error(`Task ${record.id} says that ${path} has ${bytes} bytes; it has ${size ?? "none"}`);
     }
   }
-}
-
-/** Adds up what tasks report: bytes where a stage reads sources, finished tasks elsewhere. */
-function trackProgress(
-  stage: Stage,
-  reporter: Reporter,
-): {
-  add: (task: Task, progress: TaskProgress) => void;
-  finish: (task: Task) => void;
-  steps: () => Readonly<Record<string, number>>;
-} {
-  const totalBytes = stage.tasks.reduce((sum, task) => sum + task.inputBytes, 0);
-  const bytesOf = new Map<string, number>();
-  let bytes = 0;
-  let tasks = 0;
-  let documents = 0;
-  let kept = 0;
-  const started = performance.now();
-  const steps: Record<string, number> = {};
-  const figures = (): Record<string, string> => {
-    const perSecond = (documents / Math.max(1, performance.now() - started)) * 1000;
-    return documents === 0
-      ? {}
-      : { documents: `${Math.round(perSecond)}/s`, kept: `${Math.round((100 * kept) / documents)} %` };
-  };
-  const emit = (): void => {
-    if (totalBytes > 0) {
-      const done = { done: bytes, total: totalBytes, unit: "bytes" as const };
-      reporter({ type: "stage-progress", stage: stage.name, ...done, figures: figures() });
-    } else
-      reporter({ type: "stage-progress", stage: stage.name, done: tasks, total: stage.tasks.length, unit: "tasks" });
-  };
-  return {
-    add(task, progress) {
-      const before = bytesOf.get(task.id) ?? 0;
-      const after = Math.min(task.inputBytes, before + progress.bytes);
-      bytesOf.set(task.id, after);
-      bytes += after - before;
-      documents += progress.documents ?? 0;
-      kept += progress.kept ?? 0;
-      for (const [name, ms] of Object.entries(progress.steps ?? {})) steps[name] = (steps[name] ?? 0) + ms;
-      if (totalBytes > 0) emit();
-    },
-    finish(task) {
-      bytes += task.inputBytes - (bytesOf.get(task.id) ?? 0);
-      bytesOf.set(task.id, task.inputBytes);
-      tasks++;
-      emit();
-    },
-    steps: () => steps,
-  };
+  // Lost or cut short, it only lets its task be done again.
+  await withoutFlushing(async () => await writeRecord(folder, record));
 }

@@ -118,12 +118,11 @@ async function execute(
 ): Promise<Execution> {
   try {
     await writeSecrets(out, secrets);
-    const afterStage = async (stage: string, records: readonly CompletionRecord[]): Promise<void> => {
-      if (stage !== "ingest") return;
+    const ingest = async (records: readonly CompletionRecord[]): Promise<void> => {
       await checkReading(out, records, reporter);
       await removePieces(out, cut);
     };
-    return await executor(plan, { folder: out, reporter, signal, afterStage });
+    return await executor(plan, { folder: out, reporter, signal, afterStage: { ingest } });
   } finally {
     await writeSecrets(out, {});
     // What tasks left half-written when one of them failed: on a full disk it would be in the way.

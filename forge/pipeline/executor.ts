@@ -7,8 +7,8 @@ export interface ExecuteOptions {
   readonly folder: string;
   readonly reporter: Reporter;
   readonly signal?: AbortSignal | undefined;
-  /** Called when a stage is done, before the next one begins; what it throws ends the run. */
-  readonly afterStage?: (stage: string, records: readonly CompletionRecord[]) => Promise<void>;
+  /** Called, by stage, when all its records are written, before what waits for all of it; what it throws ends the run. */
+  readonly afterStage?: Readonly<Record<string, (records: readonly CompletionRecord[]) => Promise<void>>>;
 }
 
 /** Completion records of all the plan's tasks, in the plan's order. */

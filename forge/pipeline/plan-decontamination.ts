@@ -8,7 +8,7 @@ import type { CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Stage } from "../../schemas/run/plan.ts";
 import type { CorpusInputs } from "./inputs.ts";
 import { numbered, type Revision } from "./layout.ts";
-import { draft, keysOf, makeStage } from "./plan-stage.ts";
+import { allOf, draft, keysOf, makeStage, sameOf } from "./plan-stage.ts";
 import type { EvaluationIndexInput, FlagInput, ScanInput } from "./tasks/decontaminate.ts";
 import type { MarkInput } from "./tasks/mark.ts";
 
@@ -16,9 +16,10 @@ import type { MarkInput } from "./tasks/mark.ts";
 const version = 5;
 
 interface Upstream {
-  /** Keys of the ingest tasks, and of the tasks that decide about duplicates, by partition. */
-  readonly ingested: readonly string[];
-  readonly decided: readonly string[];
+  readonly ingest: Stage;
+  readonly decide: Stage | undefined;
+  /** The last stage that revised documents before; absent when none did. */
+  readonly revision: Stage | undefined;
   /** Stages whose revisions come first. */
   readonly before: readonly Revision[];
   /** Keys of all that makes the documents of a partition what they are in front of decontamination. */
@@ -38,7 +39,8 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
   const { sets, action, ngram, minWords, maxCorpusFrequency, window, minPieceCharacters, maxPieces } =
     config.decontaminate;
   if (sets.length === 0) return { stages: [], revisions: [], kept: () => [] };
-  const { ingested, decided, before, revised } = upstream;
+  const { ingest, decide, revision, before, revised } = upstream;
+  const ingested = keysOf(ingest);
   const names = sets.map(({ name }) => name);
   const partitions = inputs.splits.map((_, partition) => partition);
   const indexInput: EvaluationIndexInput = {
@@ -50,9 +52,13 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
   };
   const { root: _root, remote: _remote, files, ...rest } = indexInput;
   const matters = { ...rest, files: files.map(({ set, uri, fingerprint }) => ({ set, uri, fingerprint })) };
-  const index = makeStage("decontaminate-index", "index the n-grams of evaluation sets", version, [
-    { ...draft("index", indexInput, []), matters },
-  ]);
+  const index = makeStage(
+    "decontaminate-index",
+    "index the n-grams of evaluation sets",
+    version,
+    [{ ...draft("index", indexInput, []), matters }],
+    [],
+  );
   const scan = makeStage(
     "decontaminate-scan",
     "find evaluation sets in documents",
@@ -63,13 +69,21 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
         ...(before.length === 0 ? [ingested[partition] ?? ""] : revised(partition)),
       ]),
     ),
+    // Nearly always beside deduplication, whose stages of one task leave threads free.
+    [...allOf(index), ...sameOf(revision ?? ingest)],
   );
-  const flag = makeStage("decontaminate-flag", "tell common phrases from contamination", version, [
-    draft("flag", { partitions: partitions.length, sets: names, maxCorpusFrequency } satisfies FlagInput, [
-      ...keysOf(scan),
-      ...decided,
-    ]),
-  ]);
+  const flag = makeStage(
+    "decontaminate-flag",
+    "tell common phrases from contamination",
+    version,
+    [
+      draft("flag", { partitions: partitions.length, sets: names, maxCorpusFrequency } satisfies FlagInput, [
+        ...keysOf(scan),
+        ...keysOf(decide),
+      ]),
+    ],
+    allOf(scan, decide),
+  );
   const markConfig = { action, maxCorpusFrequency, window, minPieceCharacters, maxPieces };
   const mark = makeStage(
     "decontaminate-mark",
@@ -82,6 +96,7 @@ export function planDecontamination(config: CorpusConfig, inputs: CorpusInputs, 
         ...revised(partition),
       ]),
     ),
+    [...allOf(flag), ...sameOf(revision)],
   );
   const changes = action !== "report";
   return {

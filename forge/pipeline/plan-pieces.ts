@@ -37,7 +37,7 @@ export function planPieces(config: CorpusConfig, inputs: CorpusInputs): Stage | 
     return { name: hashJson(uri).slice(0, 16), input, matters, needs: [], bytes };
   });
   if (drafts.length === 0) return undefined;
-  return makeStage(splitStageName, "cut or copy files that cannot be read in parts", splitVersion, drafts);
+  return makeStage(splitStageName, "cut or copy files that cannot be read in parts", splitVersion, drafts, []);
 }
 
 /** A file that is cut need not be copied before. */

@@ -1,5 +1,5 @@
 /** From drafts of tasks to a stage of the plan: names, keys and plain JSON. */
-import type { Stage, Task } from "../../schemas/run/plan.ts";
+import type { Dependency, Stage, Task } from "../../schemas/run/plan.ts";
 import { version as program } from "../base/version.ts";
 import { canonicalJson, hashText } from "./keys.ts";
 
@@ -17,7 +17,28 @@ export function draft(name: string, input: object, needs: readonly string[]): Dr
   return { name, input, needs };
 }
 
-export function makeStage(name: string, summary: string, version: number, drafts: readonly Draft[]): Stage {
+/** All tasks of a stage; nothing when there is no such stage. */
+export function allOf(...stages: readonly (Pick<Stage, "name"> | undefined)[]): Dependency[] {
+  return dependencies(stages, "all");
+}
+
+/** The task of the same place in a stage: of the same partition. */
+export function sameOf(...stages: readonly (Pick<Stage, "name"> | undefined)[]): Dependency[] {
+  return dependencies(stages, "same");
+}
+
+function dependencies(stages: readonly (Pick<Stage, "name"> | undefined)[], tasks: Dependency["tasks"]): Dependency[] {
+  return stages.flatMap((stage) => (stage === undefined ? [] : [{ stage: stage.name, tasks }]));
+}
+
+/** @param after what tasks wait for: the stages whose files they read, as far as no other stage in it waits for those */
+export function makeStage(
+  name: string,
+  summary: string,
+  version: number,
+  drafts: readonly Draft[],
+  after: readonly Dependency[],
+): Stage {
   const texts = new JsonTexts();
   const { common, inputs } = shareInputs(
     drafts.map((one) => one.input),
@@ -30,7 +51,7 @@ export function makeStage(name: string, summary: string, version: number, drafts
     inputBytes: one.bytes ?? 0,
     ...(inputs[i] as (typeof inputs)[number]),
   }));
-  return { name, version, summary, ...(common.length > 0 && { common }), tasks };
+  return { name, version, summary, ...(common.length > 0 && { common }), after: [...after], tasks };
 }
 
 export function keysOf(stage: Stage | undefined): readonly string[] {

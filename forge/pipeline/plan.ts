@@ -8,30 +8,22 @@
 import { fieldMappingSchema, type CorpusConfig } from "../../schemas/config/corpus.ts";
 import type { Plan, Stage, Task } from "../../schemas/run/plan.ts";
 import { filterFiles, type FilterLists } from "../filter/index.ts";
-import {
-  indexSettings,
-  pathsOf,
-  planDedup,
-  settingsOf,
-  type DedupStage,
-  type DedupTask,
-  type NumberedFiles,
-} from "../dedup/index.ts";
 import { filterLists, type CorpusInputs } from "./inputs.ts";
 import { version as program } from "../base/version.ts";
 import { hashJson } from "./keys.ts";
 import { publicConfig } from "./secrets.ts";
 import { planPieces } from "./plan-pieces.ts";
 import { numbered, type Revision } from "./layout.ts";
+import { planDedupStages, settingsFor } from "./plan-dedup.ts";
 import { planDecontamination } from "./plan-decontamination.ts";
-import { draft, keysOf, makeStage, toJson, type Draft } from "./plan-stage.ts";
+import { allOf, draft, keysOf, makeStage, sameOf, toJson } from "./plan-stage.ts";
 import type { IndexInput } from "./tasks/existing.ts";
 import type { IngestInput } from "./tasks/ingest.ts";
 import type { ReadingInput } from "./tasks/reading.ts";
-import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+import type { DocumentsInput, EncodeInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 
 /** Counts up when a stage would write other bytes for the same input. */
-const versions = { ingest: 21, dedup: 6, tokenizer: 1, encode: 1, order: 2, shard: 1, documents: 7, index: 2 } as const;
+const versions = { ingest: 21, tokenizer: 1, encode: 1, order: 2, shard: 1, documents: 7, index: 2 } as const;
 
 /** Tasks that write token shards: shard `i` belongs to task `i mod shardTasks`. */
 const shardTasks = 8;
@@ -39,9 +31,10 @@ const shardTasks = 8;
 /** Plans a run. The same config and inputs give the same plan, whatever the order in which inputs were listed. */
 export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
   const pieces = planPieces(config, inputs);
-  const ingest = planIngest(config, inputs);
+  const ingest = planIngest(config, inputs, pieces);
   const dedup = planDedupStages(config, inputs, ingest);
-  const decided = keysOf(dedup.find((stage) => stage.name === "decide"));
+  const decide = dedup.find((stage) => stage.name === "decide");
+  const decided = keysOf(decide);
   const cutLines = dedup.find((stage) => stage.name === "cut-lines");
   const before: readonly Revision[] = cutLines === undefined ? [] : ["lines"];
   const revised = (partition: number): readonly string[] => [
@@ -50,86 +43,81 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     ...(cutLines === undefined ? [] : [cutLines.tasks[partition]?.key ?? ""]),
   ];
   const decontamination = planDecontamination(config, inputs, {
-    ingested: keysOf(ingest),
-    decided,
+    ingest,
+    decide,
+    revision: cutLines,
     before,
     revised,
   });
+  // Whose tasks are behind all that makes a partition's kept documents what they are.
+  const mark = decontamination.revisions.length > 0 ? decontamination.stages.at(-1) : undefined;
+  const last = mark ?? cutLines ?? decide;
   const [evaluation, search] = [decontamination.stages.slice(0, 1), decontamination.stages.slice(1)];
   const revisions: readonly Revision[] = [...before, ...decontamination.revisions];
   const kept = (partition: number): readonly string[] => [...revised(partition), ...decontamination.kept(partition)];
   const partitions = inputs.splits.map((_, partition) => partition);
   // What the card alone shows changes no token.
   const { license: _license, ...tokenizerConfig } = config.tokenizer;
-  const tokenizer = makeStage("tokenizer", "learn or copy the tokenizer", versions.tokenizer, [
-    draft(
-      "tokenizer",
-      {
-        partitions: partitions.length,
-        revisions,
-        config: tokenizerConfig,
-        given: inputs.tokenizer,
-      } satisfies TokenizerInput,
-      inputs.tokenizer === null ? partitions.flatMap(kept) : [],
-    ),
-  ]);
-  const perPartition = (name: "encode" | "documents", summary: string, more: readonly string[]): Stage =>
-    makeStage(
-      name,
-      summary,
-      versions[name],
-      partitions.map((partition) =>
-        draft(
-          numbered(partition),
-          {
-            partition,
-            revisions,
-            rowGroupBytes: config.shard.rowGroupBytes,
-            signals: inputs.signals,
-          } satisfies PartitionInput,
-          [...kept(partition), ...more],
-        ),
+  const tokenizer = makeStage(
+    "tokenizer",
+    "learn or copy the tokenizer",
+    versions.tokenizer,
+    [
+      draft(
+        "tokenizer",
+        {
+          partitions: partitions.length,
+          revisions,
+          config: tokenizerConfig,
+          given: inputs.tokenizer,
+        } satisfies TokenizerInput,
+        inputs.tokenizer === null ? partitions.flatMap(kept) : [],
       ),
-    );
-  const tokenizerKey = keysOf(tokenizer);
-  const encode = perPartition("encode", "turn kept documents into tokens", tokenizerKey);
-  const { seed, validationFraction, tokensPerShard, tokenBudget } = config.shard;
-  const order = makeStage("order", "shuffle all documents and cut them into shards", versions.order, [
-    draft(
-      "order",
-      {
-        partitions: partitions.length,
-        task: 0,
-        tasks: 1,
-        seed,
-        validationFraction,
-        tokensPerShard,
-        tokenBudget,
-      } satisfies ShardsInput,
-      keysOf(encode),
-    ),
-  ]);
+    ],
+    inputs.tokenizer === null ? allOf(last) : [],
+  );
+  const encode = makeStage(
+    "encode",
+    "turn kept documents into tokens",
+    versions.encode,
+    partitions.map((partition) => {
+      const input: EncodeInput = { partition, revisions, tokenizer: tokenizerConfig.name };
+      return draft(numbered(partition), input, [...kept(partition), ...keysOf(tokenizer)]);
+    }),
+    [...allOf(tokenizer), ...sameOf(last)],
+  );
+  const { seed, validationFraction, tokensPerShard, tokenBudget, rowGroupBytes } = config.shard;
+  const shards = {
+    partitions: partitions.length,
+    tokenizer: tokenizerConfig.name,
+    ...{ seed, validationFraction, tokensPerShard, tokenBudget },
+  };
+  const order = makeStage(
+    "order",
+    "shuffle all documents and cut them into shards",
+    versions.order,
+    [draft("order", { ...shards, task: 0, tasks: 1 } satisfies ShardsInput, keysOf(encode))],
+    allOf(encode),
+  );
   const shard = makeStage(
     "shard",
     "write token shards",
     versions.shard,
     [...Array(shardTasks).keys()].map((task) =>
-      draft(
-        numbered(task),
-        {
-          partitions: partitions.length,
-          task,
-          tasks: shardTasks,
-          seed,
-          validationFraction,
-          tokensPerShard,
-          tokenBudget,
-        } satisfies ShardsInput,
-        keysOf(order),
-      ),
+      draft(numbered(task), { ...shards, task, tasks: shardTasks } satisfies ShardsInput, keysOf(order)),
     ),
+    allOf(order),
   );
-  const documents = perPartition("documents", "write kept and rejected documents", []);
+  const documents = makeStage(
+    "documents",
+    "write kept and rejected documents",
+    versions.documents,
+    partitions.map((partition) => {
+      const input: DocumentsInput = { partition, revisions, rowGroupBytes, signals: inputs.signals };
+      return draft(numbered(partition), input, kept(partition));
+    }),
+    sameOf(last),
+  );
   const index = makeStage(
     "index",
     "keep what later corpora are compared with",
@@ -142,6 +130,7 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
         matters,
       };
     }),
+    sameOf(last),
   );
   return {
     version: 1,
@@ -182,7 +171,7 @@ function madeFrom(config: CorpusConfig, inputs: CorpusInputs): Plan["madeFrom"] 
   ]);
 }
 
-function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
+function planIngest(config: CorpusConfig, inputs: CorpusInputs, pieces: Stage | undefined): Stage {
   const settings = new Map(config.sources.map((source) => [source.name, settingsOfSource(config, source, inputs)]));
   const tasks = inputs.splits.map((split, partition) => {
     const { source, lists, languageKey } = settings.get(split.source) ?? settingsOfSource(config, undefined, inputs);
@@ -211,7 +200,8 @@ function planIngest(config: CorpusConfig, inputs: CorpusInputs): Stage {
     const input: IngestInput = { ...matters, split, root, remote: config.remote, storedOnly };
     return { ...draft(numbered(partition), input, Object.values(inputs.models)), matters, bytes: split.bytes };
   });
-  return makeStage("ingest", "read, extract, repair, redact, identify language, filter", versions.ingest, tasks);
+  const summary = "read, extract, repair, redact, identify language, filter";
+  return makeStage("ingest", summary, versions.ingest, tasks, allOf(pieces));
 }
 
 /** What all splits of a source have in common. */
@@ -232,90 +222,8 @@ function languageModels(lists: FilterLists, models: CorpusInputs["models"]): unk
   return { files, maxCodePoints: filter.maxCodePoints };
 }
 
-function planDedupStages(config: CorpusConfig, inputs: CorpusInputs, ingest: Stage): readonly Stage[] {
-  const keyOfFile = new Map<string, string>();
-  const scopes = scopesOf(config);
-  const partitions = inputs.splits.map((split) => {
-    const sourceRank = config.sources.findIndex((source) => source.name === split.source);
-    return { sourceRank, scope: scopes[sourceRank] ?? 0 };
-  });
-  const all = [...partitions, ...inputs.existing.map(({ folder: _folder, ...part }) => part)];
-  const shared = {
-    config: config.dedup,
-    partitions: runsOf(partitions),
-    existing: runsOf(inputs.existing.map(({ corpus, rank }) => ({ corpus, rank }))),
-  };
-  const keyOf = (path: string): string => keyOfFile.get(path) ?? "";
-  // Of files that many tasks read, looked up and hashed once.
-  const keysOfFiles = new Map<string, string>();
-  const keyOfAll = (files: NumberedFiles): string => {
-    const key = keysOfFiles.get(files.folder) ?? hashJson(pathsOf(files).map(keyOf));
-    keysOfFiles.set(files.folder, key);
-    return key;
-  };
-  const toDraft = (task: DedupTask): Draft => {
-    const reads = task.partition === null ? undefined : inputs.existing[task.partition - partitions.length];
-    const input: DedupInput = { ...shared, task, reads: reads ?? null };
-    const partition = task.partition === null ? null : all[task.partition];
-    const matters = { task, config: settingsFor(task.stage, config.dedup), partition };
-    const needs = task.inputs.map((input) => (typeof input === "string" ? keyOf(input) : keyOfAll(input)));
-    if (task.partition !== null) needs.push(ingest.tasks[task.partition]?.key ?? "");
-    return { ...draft(task.name, input, needs), matters };
-  };
-  return planDedup(inputs.splits.length, config.dedup, inputs.existing.length).map((stage: DedupStage) => {
-    const made = makeStage(stage.name, dedupSummaries[stage.name], versions.dedup, stage.tasks.map(toDraft));
-    for (const [index, task] of stage.tasks.entries()) {
-      for (const path of task.outputs) keyOfFile.set(path, made.tasks[index]?.key ?? "");
-    }
-    return made;
-  });
-}
-
-/** Equal neighbours as one, with their number. */
-function runsOf<Item extends object>(items: readonly Item[]): (Item & { readonly count: number })[] {
-  const runs: { item: Item; json: string; count: number }[] = [];
-  for (const item of items) {
-    const json = JSON.stringify(item);
-    const last = runs.at(-1);
-    if (last?.json === json) last.count++;
-    else runs.push({ item, json, count: 1 });
-  }
-  return runs.map(({ item, count }) => ({ ...item, count }));
-}
-
-/** Of the settings those that decide what a stage writes. */
-function settingsFor(
-  stage: DedupStage["name"] | "index",
-  config: CorpusConfig["dedup"],
-): Readonly<Record<string, unknown>> {
-  const names = stage === "index" ? [...indexSettings, "url" as const, "normalForm" as const] : settingsOf[stage];
-  return Object.fromEntries(names.map((name) => [name, config[name]]));
-}
-
 /** Key of a partition's task in a stage, if there is that stage. */
 function keysAt(stages: readonly Stage[], name: string, partition: number): readonly string[] {
   const key = stages.find((stage) => stage.name === name)?.tasks[partition]?.key;
   return key === undefined ? [] : [key];
 }
-
-/** For each source the scope in which its documents are compared, as a number. */
-function scopesOf({ sources, dedup }: CorpusConfig): readonly number[] {
-  if (dedup.scope === "global") return sources.map(() => 0);
-  const names = sources.map(({ name, snapshot }) => (dedup.scope === "snapshot" ? (snapshot ?? name) : name));
-  return names.map((name) => names.indexOf(name) + 1);
-}
-
-const dedupSummaries = {
-  fingerprint: "hash every document",
-  exact: "find exact copies and number the others in keep order",
-  sign: "sign documents with MinHash",
-  match: "find candidates for near duplicates",
-  candidates: "collect candidate pairs",
-  gather: "gather n-grams of candidates",
-  verify: "compare candidates by their true Jaccard",
-  choose: "choose which document stays",
-  decide: "write the fate of each document",
-  lines: "hash the lines of kept documents",
-  "repeated-lines": "find lines that many documents repeat",
-  "cut-lines": "take repeated lines out of documents",
-} as const satisfies Record<DedupStage["name"], string>;

@@ -31,7 +31,7 @@ export async function findRecord(folder: string, task: Task): Promise<Completion
 }
 
 /** A record as it stands, whatever its key; undefined when there is none or it cannot be read. */
-export async function readRecord(folder: string, taskId: string): Promise<CompletionRecord | undefined> {
+async function readRecord(folder: string, taskId: string): Promise<CompletionRecord | undefined> {
   // Written by rename, so an unreadable one was damaged from outside: the task is then redone.
   const json = await readJsonIfThere(recordPath(folder, taskId)).catch(() => undefined);
   const parsed = completionRecordSchema.safeParse(json);

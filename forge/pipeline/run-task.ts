@@ -14,7 +14,7 @@ import {
 import { writeDocumentFiles } from "./tasks/documents.ts";
 import { indexPartition, type IndexInput } from "./tasks/existing.ts";
 import { ingest, type IngestInput } from "./tasks/ingest.ts";
-import type { DedupInput, PartitionInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
+import type { DedupInput, DocumentsInput, EncodeInput, ShardsInput, TokenizerInput } from "./tasks/inputs.ts";
 import { markDocuments, type MarkInput } from "./tasks/mark.ts";
 import { split, type SplitInput } from "./tasks/split.ts";
 import { encode, makeTokenizer, orderShards, writeShards } from "./tasks/tokenize.ts";
@@ -40,7 +40,7 @@ export async function runTask(task: Task, context: TaskContext): Promise<TaskOut
     case "tokenizer":
       return await makeTokenizer(input as TokenizerInput, context);
     case "encode":
-      return await encode(input as PartitionInput, context);
+      return await encode(input as EncodeInput, context);
     case "order":
       return await orderShards(input as ShardsInput, context);
     case "shard":
@@ -48,7 +48,7 @@ export async function runTask(task: Task, context: TaskContext): Promise<TaskOut
     case "index":
       return await indexPartition(input as IndexInput, context);
     case "documents":
-      return await writeDocumentFiles(input as PartitionInput, context);
+      return await writeDocumentFiles(input as DocumentsInput, context);
     default:
       if ((dedupStages as readonly string[]).includes(stage)) return await dedup(input as DedupInput, context);
       throw new Error(`No stage is called ${stage}`);

@@ -21,6 +21,10 @@ export const taskSchema = z.strictObject({
 });
 export type Task = z.infer<typeof taskSchema>;
 
+/** What a task waits for: all tasks of another stage, or the one of the same place in it (none, if it has fewer). */
+export const dependencySchema = z.strictObject({ stage: z.string(), tasks: z.enum(["all", "same"]) });
+export type Dependency = z.infer<typeof dependencySchema>;
+
 export const stageSchema = z.strictObject({
   name: z.string(),
   /** Changes when the same config and inputs would give other bytes. */
@@ -29,6 +33,8 @@ export const stageSchema = z.strictObject({
   summary: z.string(),
   /** Parts of inputs that many tasks share, each once: a plan has a hundred thousand tasks and a few configs. */
   common: z.array(z.record(z.string(), z.json())).optional(),
+  /** What the stage's tasks wait for, earlier stages all of them; absent: all that stand before it. */
+  after: z.array(dependencySchema).optional(),
   tasks: z.array(taskSchema),
 });
 export type Stage = z.infer<typeof stageSchema>;
@@ -44,7 +50,7 @@ export function wholeTask(stage: Stage, task: Task): Task {
   return { ...rest, input: inputOf(stage, task) };
 }
 
-/** Stages run one after the other, their tasks in any order. */
+/** Tasks run in any order, at the same time or not, behind what they wait for. */
 export const planSchema = z.strictObject({
   version: z.literal(1),
   /** Everything the plan was made from, by name; compared to name what changed. */

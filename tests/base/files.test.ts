@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   createAtomicFile,
   digestFile,
+  flushFile,
   readJsonIfThere,
   removeTemporaries,
+  withoutFlushing,
   writeFileAtomic,
 } from "../../forge/base/files.ts";
 import { lockFolder } from "../../forge/base/lock.ts";
@@ -43,6 +45,29 @@ describe("atomic files", () => {
       await file.write(Buffer.from("half"));
     }
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("keeps the bytes and their order, whatever the sizes of the pieces, and though these are used again", async () => {
+    const sizes = [0, 1, 100, 65_535, 65_536, 65_537, 7, 200_000, 40_000, 40_000, 3];
+    const parts: Uint8Array[] = [];
+    const memory = new Uint8Array(200_000);
+    await using file = await createAtomicFile(join(folder, "pieces"));
+    for (const [i, size] of sizes.entries()) {
+      const piece = memory.subarray(0, size).fill(i + 1);
+      parts.push(piece.slice());
+      await file.write(piece);
+      expect(file.bytes).toBe(parts.reduce((sum, part) => sum + part.byteLength, 0));
+    }
+    expect(await file.commit()).toEqual(await digestFile(join(folder, "pieces")));
+    expect(Buffer.concat(parts).equals(await readFile(join(folder, "pieces")))).toBe(true);
+  });
+
+  it("are whole under their names when flushing them is left to the caller, who is told their size", async () => {
+    const path = join(folder, "later");
+    await withoutFlushing(async () => await writeFileAtomic(path, "some text"));
+    expect(await readFile(path, "utf8")).toBe("some text");
+    expect(await flushFile(path)).toBe(9);
+    expect(await flushFile(join(folder, "not there"))).toBeUndefined();
   });
 
   it("replaces an existing file as a whole", async () => {

@@ -15,7 +15,7 @@ import {
   rejectsZstdLevel,
   rowsOf,
 } from "../parquet-columns.ts";
-import type { PartitionInput } from "./inputs.ts";
+import type { DocumentsInput } from "./inputs.ts";
 import { decidedBatches, type RemovedRow } from "./kept.ts";
 
 /** What a `documents` task tells the manifest. */
@@ -34,7 +34,7 @@ export interface DocumentFigures {
   readonly largestCluster: number;
 }
 
-export async function writeDocumentFiles(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
+export async function writeDocumentFiles(input: DocumentsInput, context: TaskContext): Promise<TaskOutcome> {
   const { rowGroupBytes, signals } = input;
   const { folder } = context;
   const paths = partitionFiles(input.partition);
@@ -85,7 +85,7 @@ function newFigures(): MutableFigures {
 /** Kept documents; removed ones go to the channel, which ends with them. */
 async function* documentRows(
   folder: string,
-  { partition, revisions }: PartitionInput,
+  { partition, revisions }: DocumentsInput,
   figures: MutableFigures,
   removedRows: Channel<ParquetBatch>,
 ): AsyncGenerator<ParquetBatch, void, undefined> {

@@ -37,7 +37,14 @@ export interface TokenizerInput {
   readonly given: { readonly path: string; readonly sha256: string } | null;
 }
 
-export interface PartitionInput {
+export interface EncodeInput {
+  readonly partition: number;
+  readonly revisions: readonly Revision[];
+  /** The tokenizer's name for people. */
+  readonly tokenizer: string;
+}
+
+export interface DocumentsInput {
   readonly partition: number;
   readonly revisions: readonly Revision[];
   readonly rowGroupBytes: number;
@@ -47,6 +54,8 @@ export interface PartitionInput {
 
 export interface ShardsInput {
   readonly partitions: number;
+  /** The tokenizer's name for people. */
+  readonly tokenizer: string;
   /** This task of so many. */
   readonly task: number;
   readonly tasks: number;

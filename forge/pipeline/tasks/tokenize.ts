@@ -1,14 +1,13 @@
 /** The tokenizer and what is done with it: learn or copy it, encode partitions, order documents, write shards. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DataError, exists, utf8Column, writeFileAtomic, type FileDigest } from "../../base/index.ts";
+import { exists, utf8Column, writeFileAtomic, type FileDigest } from "../../base/index.ts";
 import type { TextColumn } from "../../kernels/types.ts";
 import { encodePartition, planShards, readShardPlan, writeShard } from "../../shard/index.ts";
 import { loadTokenizer, trainTokenizer, type Tokenizer } from "../../tokenize/index.ts";
 import type { TaskContext, TaskOutcome } from "../executor.ts";
 import { orderPath, partitionFiles, tokenizerPath } from "../layout.ts";
-import { readRecord } from "../records.ts";
-import type { PartitionInput, ShardsInput, TokenizerInput } from "./inputs.ts";
+import type { EncodeInput, ShardsInput, TokenizerInput } from "./inputs.ts";
 import { keptBatches } from "./kept.ts";
 
 /** Learns a tokenizer from all kept documents, or copies the one that the config names. */
@@ -49,10 +48,10 @@ async function* keptColumns(
 }
 
 /** Tokens of a partition's kept documents. */
-export async function encode(input: PartitionInput, context: TaskContext): Promise<TaskOutcome> {
+export async function encode(input: EncodeInput, context: TaskContext): Promise<TaskOutcome> {
   const { partition, revisions } = input;
   const { encoded, documents } = partitionFiles(partition);
-  const tokenizer = await openTokenizer(context.folder);
+  const tokenizer = await openTokenizer(context.folder, input.tokenizer);
   const batches = keptBatches(context.folder, partition, revisions);
   const {
     documents: count,
@@ -84,7 +83,7 @@ export async function writeShards(input: ShardsInput, context: TaskContext): Pro
   const own = (await readShardPlan(plan)).filter((_, index) => index % input.tasks === input.task);
   const files: (FileDigest & { path: string; rows: number })[] = [];
   if (own.length === 0) return { files, result: null };
-  const tokenizer = await openTokenizer(folder);
+  const tokenizer = await openTokenizer(folder, input.tokenizer);
   for (const shard of own) {
     const written = await writeShard(shard, plan, encodedPaths(input, folder), tokenizer, { folder, seed: input.seed });
     files.push({ path: shard.path, ...written });
@@ -96,12 +95,6 @@ function encodedPaths(input: ShardsInput, folder: string): string[] {
   return [...Array(input.partitions).keys()].map((partition) => join(folder, partitionFiles(partition).encoded));
 }
 
-/** The output's own tokenizer, under the name that its making recorded. */
-async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const path = join(folder, tokenizerPath);
-  const record = await readRecord(folder, "tokenizer/tokenizer");
-  const result = record?.result as { readonly name: string } | undefined;
-  if (result === undefined)
-    throw new DataError("tokenizer-missing", `${path} has no completion record`, { file: path });
-  return await loadTokenizer(path, result.name);
+async function openTokenizer(folder: string, name: string): Promise<Tokenizer> {
+  return await loadTokenizer(join(folder, tokenizerPath), name);
 }

@@ -19,7 +19,7 @@ export interface OwnRun {
   readonly processorSeconds: number;
   readonly seconds: number;
   readonly peakMemoryBytes: number;
-  /** Milliseconds of wall time by stage, and by step of ingest under `ingest: step`. */
+  /** Milliseconds of threads by stage, and by step of ingest under `ingest: step`. */
   readonly steps: Readonly<Record<string, number>>;
   readonly conservation: Conservation;
   readonly contaminated: number;
@@ -43,7 +43,7 @@ const manifest = await buildCorpus(corpusConfigSchema.parse(job.config), {
   executor: localExecutor({ workers: job.workers }),
   reporter: (event) => {
     if (event.type !== "stage-end") return;
-    steps[event.stage] = (steps[event.stage] ?? 0) + event.elapsedMs;
+    steps[event.stage] = (steps[event.stage] ?? 0) + (event.busyMs ?? 0);
     for (const [name, ms] of Object.entries(event.steps ?? {})) steps[`${event.stage}: ${name}`] = ms;
   },
 });
