@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import module, { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { staleKernels } from "./kernels.js";
@@ -56,6 +56,8 @@ export async function run(program) {
   if (isNewEnough()) {
     // What was compiled once, and had its types stripped, need not be again: half the time of a short command.
     module.enableCompileCache();
+    // Threads that decompress, read and write for all workers of a run: four, unless Node is told before it uses one.
+    process.env["UV_THREADPOOL_SIZE"] ??= String(Math.max(4, 2 * availableParallelism()));
     await import(pathToFileURL(entry).href);
     return;
   }
