@@ -4,9 +4,9 @@
  * Not a format for outputs (those are Parquet and Arrow): it exists so that tens of millions of rows go between tasks
  * as typed arrays, without an object or a string for each, and so that a reader can fetch a range of one column.
  */
-import { open, type FileHandle } from "node:fs/promises";
 import { assert, DataError, wrapFileError } from "./errors.ts";
 import { createAtomicFile, readExactly, type FileDigest } from "./files.ts";
+import { openFile, type OpenFile } from "./thread-files.ts";
 
 const magic = "FORGECOL";
 const alignment = 8;
@@ -91,9 +91,9 @@ export interface ColumnFile extends AsyncDisposable {
  * @throws DataError `column-file-invalid` when the file is truncated, of another kind or not a column file
  */
 export async function openColumns(path: string, kind: string): Promise<ColumnFile> {
-  let handle: FileHandle;
+  let handle: OpenFile;
   try {
-    handle = await open(path, "r");
+    handle = await openFile(path, "r");
   } catch (error) {
     throw wrapFileError(error, path);
   }
@@ -168,7 +168,7 @@ function layOut(
   return places;
 }
 
-async function readHeader(handle: FileHandle, path: string, kind: string): Promise<ColumnFile> {
+async function readHeader(handle: OpenFile, path: string, kind: string): Promise<ColumnFile> {
   const size = (await handle.stat()).size;
   const start = Buffer.alloc(magic.length + 4);
   await fill(handle, start, 0, path);
@@ -213,7 +213,7 @@ async function readHeader(handle: FileHandle, path: string, kind: string): Promi
 }
 
 /** Fills `target` from a position. @throws DataError when the file ends before */
-async function fill(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
+async function fill(handle: OpenFile, target: Uint8Array, position: number, path: string): Promise<void> {
   if (!(await readExactly(handle, target, position))) throw invalid(path, "it is truncated");
 }
 

@@ -8,10 +8,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, readSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DataError, wrapFileError } from "./errors.ts";
+import { makeFolder, openFile, removeFile, renameFile, type OpenFile } from "./thread-files.ts";
 
 /** What a finished file holds. */
 export interface FileDigest {
@@ -68,7 +69,7 @@ export async function flushFile(path: string): Promise<number | undefined> {
   }
 }
 
-async function flush(handle: FileHandle): Promise<void> {
+async function flush(handle: OpenFile): Promise<void> {
   if (flushedLater.getStore() === undefined) await handle.sync();
 }
 
@@ -106,18 +107,18 @@ export async function createAtomicFile(path: string, options: { readonly mode?: 
 /** The same without a digest, which costs more than the writing: for what is made again from inputs that have one. */
 export async function createScratchFile(path: string, { mode }: { readonly mode?: number } = {}): Promise<ScratchFile> {
   const temporary = temporaryName(path);
-  let handle: FileHandle | undefined;
+  let opened: OpenFile;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    handle = await open(temporary, "wx", mode);
+    await makeFolder(dirname(path));
+    opened = await openFile(temporary, "wx", mode);
   } catch (error) {
     throw wrapFileError(error, path);
   }
-  const opened = handle;
   // Arrow writes a batch as a hundred small pieces; each would be a trip to another thread.
   let gathered: Uint8Array | undefined;
   let gatheredBytes = 0;
   let bytes = 0;
+  let isThere = true;
   let closed = false;
   const put = async (chunk: Uint8Array): Promise<void> => {
     try {
@@ -164,7 +165,8 @@ export async function createScratchFile(path: string, { mode }: { readonly mode?
         if (size !== bytes) {
           throw Object.assign(new Error(`${path}: ${bytes} bytes were written, ${size} arrived`), { code: "ENOSPC" });
         }
-        await rename(temporary, path);
+        await renameFile(temporary, path);
+        isThere = false;
         await syncFolder(dirname(path));
         return { bytes };
       } catch (error) {
@@ -173,7 +175,7 @@ export async function createScratchFile(path: string, { mode }: { readonly mode?
     },
     async [Symbol.asyncDispose]() {
       await close();
-      await rm(temporary, { force: true });
+      if (isThere) await removeFile(temporary);
     },
   };
 }
@@ -191,8 +193,8 @@ export async function writeFileInPlaces(
   const temporary = temporaryName(path);
   let written = 0;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await using handle = await open(temporary, "wx");
+    await makeFolder(dirname(path));
+    await using handle = await openFile(temporary, "wx");
     await fill(async (chunk, position) => {
       for (let offset = 0; offset < chunk.byteLength;) {
         const { bytesWritten } = await handle.write(chunk, offset, chunk.byteLength - offset, position + offset);
@@ -207,7 +209,7 @@ export async function writeFileInPlaces(
         code: "ENOSPC",
       });
     }
-    await rename(temporary, path);
+    await renameFile(temporary, path);
     await syncFolder(dirname(path));
     return digest;
   } catch (error) {
@@ -237,7 +239,7 @@ export function formatJson(value: unknown): string {
 const smallRead = 1 << 14;
 
 /** Fills `target` with the bytes at a position; false when the file ends before. */
-export async function readExactly(handle: FileHandle, target: Uint8Array, position: number): Promise<boolean> {
+export async function readExactly(handle: OpenFile, target: Uint8Array, position: number): Promise<boolean> {
   for (let offset = 0; offset < target.byteLength;) {
     const left = target.byteLength - offset;
     const bytesRead =

@@ -17,5 +17,6 @@ export * from "./random.ts";
 export * from "./retry.ts";
 export * from "./sorted-runs.ts";
 export * from "./text-edits.ts";
+export * from "./thread-files.ts";
 export * from "./suggest.ts";
 export * from "./worker-pool.ts";

@@ -5,9 +5,9 @@
  * its run; the samples of all runs give splitters, so a merge reads one key range of every run at a time, sorts it by
  * radix and hands it out. Its memory is one such range and the samples, however many rows there are.
  */
-import { open, type FileHandle } from "node:fs/promises";
 import { assert, DataError, wrapFileError } from "./errors.ts";
 import { createAtomicFile, readExactly, type AtomicFile, type FileDigest } from "./files.ts";
+import { openFile, type OpenFile } from "./thread-files.ts";
 import { sortRows } from "./radix.ts";
 
 const magic = "FORGERUN";
@@ -114,7 +114,7 @@ interface Run extends RunEntry {
 }
 
 async function readSamples(path: string, file: number, kind: string, section: string): Promise<Run[]> {
-  await using handle = await openFile(path);
+  await using handle = await openRun(path);
   const { size } = await handle.stat();
   const tail = Buffer.alloc(4 + magic.length);
   await fill(handle, tail, size - tail.byteLength, path);
@@ -163,7 +163,7 @@ async function readRange(
   high: Uint32Array | undefined,
 ): Promise<SortedBlock> {
   const parts: { readonly words: Uint32Array; readonly file: number }[] = [];
-  let opened: { readonly file: number; readonly handle: FileHandle } | undefined;
+  let opened: { readonly file: number; readonly handle: OpenFile } | undefined;
   try {
     for (const run of runs) {
       // Samples stand at rows 0, 64, 128, …: the bounds lie at most one step before the first sample not below them.
@@ -174,7 +174,7 @@ async function readRange(
       const path = paths[run.file] as string;
       if (opened?.file !== run.file) {
         await opened?.handle.close();
-        opened = { file: run.file, handle: await openFile(path) };
+        opened = { file: run.file, handle: await openRun(path) };
       }
       const words = new Uint32Array((end - from) * width);
       await fill(opened.handle, bytesOf(words), run.position + 4 * (run.samples.length + from * width), path);
@@ -233,16 +233,16 @@ function bytesOf(words: Uint32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+async function openRun(path: string): Promise<OpenFile> {
   try {
-    return await open(path, "r");
+    return await openFile(path, "r");
   } catch (error) {
     throw wrapFileError(error, path);
   }
 }
 
 /** Fills `target` from a position. @throws DataError when the file ends before */
-async function fill(handle: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
+async function fill(handle: OpenFile, target: Uint8Array, position: number, path: string): Promise<void> {
   if (position < 0 || !(await readExactly(handle, target, position))) throw invalid(path, "it is truncated");
 }
 

@@ -1,5 +1,4 @@
 /** Record batches on disk between tasks (Arrow IPC streams, uncompressed) and rows picked out of them. */
-import { open, type FileHandle } from "node:fs/promises";
 import {
   makeData,
   RecordBatch,
@@ -11,11 +10,14 @@ import {
 } from "../../schemas/arrow.ts";
 import { float32Data, utf8Data } from "../../schemas/record/document.ts";
 import {
+  asFileHandle,
   batchPassed,
   createAtomicFile,
   DataError,
+  openFile,
   wrapFileError,
   type FileDigest,
+  type OpenFile,
   type Utf8Column,
 } from "../base/index.ts";
 
@@ -51,14 +53,14 @@ export async function writeBatches(
 
 /** Reads batches one after the other: one is in memory at a time, unless its taker keeps it. */
 export async function* readBatches(path: string): AsyncGenerator<RecordBatch, void, undefined> {
-  let handle: FileHandle;
+  let handle: OpenFile;
   try {
-    handle = await open(path, "r");
+    handle = await openFile(path, "r");
   } catch (error) {
     throw wrapFileError(error, path);
   }
   try {
-    for await (const batch of await RecordBatchReader.from(handle)) {
+    for await (const batch of await RecordBatchReader.from(asFileHandle(handle))) {
       yield batch;
       batchPassed(batch.data.byteLength);
     }

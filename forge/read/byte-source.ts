@@ -7,7 +7,7 @@
 import { readSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { DataError, wrapFileError } from "../base/index.ts";
+import { DataError, openFile, wrapFileError } from "../base/index.ts";
 import type { SplitPart } from "./types.ts";
 
 /** A file of known size that can be read by ranges. */
@@ -94,7 +94,7 @@ async function openPlaces(path: string, size: number): Promise<PlaceReader> {
 /** Chunks in buffers of their own, so that whoever is done with one can free it. */
 async function* readRange(path: string, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
   if (start >= end) return;
-  await using file = await open(path, "r");
+  await using file = await openFile(path, "r");
   for (let at = start; at < end;) {
     const bytes = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
     let filled = 0;

@@ -4,8 +4,9 @@
  * Streams of node:zlib drop what they still hold when they fail. So chunks are taken from them as they appear, and
  * back-pressure is on the side of the input: the next piece of it is written only when the output was taken.
  */
-import type { Gunzip, InflateRaw, ZstdDecompress } from "node:zlib";
+import { isMainThread } from "node:worker_threads";
 import { freeBuffer, freeChunk } from "../base/index.ts";
+import { ThreadEngine, type DecodingStream } from "./thread-engine.ts";
 
 /** The compressed stream is damaged or ends too early; what could be read was read. */
 export class DamagedStream extends Error {
@@ -34,6 +35,12 @@ export interface DecoderOptions {
    * @default false
    */
   readonly borrow?: boolean;
+  /**
+   * Decode in this thread instead of those of Node: for workers, which have nothing else to do meanwhile.
+   *
+   * @default in worker threads
+   */
+  readonly inThread?: boolean;
 }
 
 /**
@@ -43,8 +50,8 @@ export interface DecoderOptions {
  */
 export async function* decompressWith(
   source: AsyncIterable<Uint8Array>,
-  stream: Gunzip | InflateRaw | ZstdDecompress,
-  { borrow = false }: DecoderOptions = {},
+  stream: DecodingStream,
+  { borrow = false, inThread = !isMainThread }: DecoderOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let ready: Buffer[] = [];
   let failure: Error | undefined;
@@ -59,6 +66,16 @@ export async function* decompressWith(
     ended = true;
     close();
   });
+  const engine = inThread ? ThreadEngine.of(stream) : undefined;
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    if (engine === undefined) {
+      await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
+      return;
+    }
+    if (engine.write(chunk, (output) => ready.push(output))) ended = true;
+    if (stream.errored !== null) failure = stream.errored;
+    if (ended || failure !== undefined) close();
+  };
   let bytesIn = 0;
   let bytesOut = 0;
   let lent: ArrayBufferLike | undefined;
@@ -79,14 +96,14 @@ export async function* decompressWith(
         const chunk = whole.subarray(at, at + Math.min(largestInput, Math.max(smallestInput, likely)));
         at += chunk.length;
         bytesIn += chunk.length;
-        await Promise.race([new Promise<void>((resolve) => void stream.write(chunk, () => resolve())), closed]);
+        await write(chunk);
         yield* deliver();
       }
       // A decoder that failed may not have let go of it.
       if (failure !== undefined || ended) break;
       freeChunk(whole);
     }
-    if (failure === undefined) stream.end();
+    if (failure === undefined && !(ended && engine !== undefined)) stream.end();
     await closed;
     yield* deliver();
   } finally {
