@@ -132,15 +132,15 @@ export function planCorpus(config: CorpusConfig, inputs: CorpusInputs): Plan {
     }),
     sameOf(last),
   );
+  // Files that the config names come first, and all reading waits for them: what is wrong in them shows at once.
+  const named = [...(inputs.tokenizer === null ? [] : [tokenizer]), ...evaluation];
   return {
     version: 1,
     madeFrom: madeFrom(config, inputs),
     stages: [
       ...(pieces === undefined ? [] : [pieces]),
-      // Files that the config names come first: what is wrong in them shows before hours of work.
-      ...(inputs.tokenizer === null ? [] : [tokenizer]),
-      ...evaluation,
-      ingest,
+      ...named,
+      { ...ingest, after: [...(ingest.after ?? []), ...allOf(...named)] },
       ...dedup,
       ...search,
       ...(inputs.tokenizer === null ? [tokenizer] : []),

@@ -89,9 +89,7 @@ describe("the order of tasks", () => {
             stage(
               `s${i}`,
               tasks,
-              after?.filter(({ back }) => back <= i).map((one) => ({ stage: `s${i - one.back}`, tasks: one.tasks })) as
-                | Stage["after"]
-                | undefined,
+              after?.filter(({ back }) => back <= i).map((one) => ({ stage: `s${i - one.back}`, tasks: one.tasks })),
             ),
           );
           const ended = new Set<string>();
