@@ -1,5 +1,5 @@
 /** One task as it is sent to whoever runs it, and how it is run there. */
-import { withoutFlushing } from "../base/index.ts";
+import { taskPassed, withoutFlushing } from "../base/index.ts";
 import type { Task } from "../../schemas/run/plan.ts";
 import type { TaskContext, TaskOutcome } from "../pipeline/index.ts";
 
@@ -28,5 +28,6 @@ export async function runJob(
   const { runTask } = (await import(module)) as TaskModule;
   // A record vouches for the files; who writes it flushes them, while this thread has the next task.
   const outcome = await withoutFlushing(async () => await runTask(task, { folder, ...offers }));
+  taskPassed();
   return { outcome, busyMs: performance.now() - started };
 }

@@ -175,6 +175,8 @@ async function build(
   const [job, result] = [`${out}-job.json`, `${out}-result.json`];
   writeFileSync(job, JSON.stringify({ config, out, workers }));
   const command = [process.execPath, shippedPath("tests/bench/build-corpus/ours.ts"), job, result];
+  // What earlier runs left to be written would be written beside this one.
+  spawnSync("sync");
   const [program = "", ...args] = cores === undefined ? command : ["taskset", "--cpu-list", cores, ...command];
   await run(program, args);
   return { ...(JSON.parse(readFileSync(result, "utf8")) as OwnRun), out };
