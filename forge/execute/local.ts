@@ -13,7 +13,6 @@ import {
   ForgeError,
   moduleUrl,
   readShared,
-  withoutFlushing,
   wrapFileError,
   WorkerCrash,
   type Reporter,
@@ -22,7 +21,14 @@ import {
 import { runJob, type JobOutcome, type WorkerJob } from "./job.ts";
 import { PlanProgress } from "./progress.ts";
 import { Schedule, type Place } from "./schedule.ts";
-import { findRecord, removeRecord, writeRecord, type Executor, type TaskProgress } from "../pipeline/index.ts";
+import {
+  findRecord,
+  listRecords,
+  removeRecord,
+  writeRecord,
+  type Executor,
+  type TaskProgress,
+} from "../pipeline/index.ts";
 
 export interface LocalExecutorOptions {
   /** Worker threads; 0 runs the tasks in this thread, one after the other: for debugging and quick tests. */
@@ -51,6 +57,8 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     const records = plan.stages.map((): CompletionRecord[] => []);
     const saves = plan.stages.map(() => new Set<Promise<void>>());
     const work = new Work();
+    // Looked at once: most tasks of most runs have none.
+    const recorded: ReadonlySet<string> = new Set(await listRecords(folder));
     const run = async (place: Place): Promise<void> => {
       const stage = plan.stages[place.stage] as Stage;
       const done = records[place.stage] as CompletionRecord[];
@@ -59,7 +67,7 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
       progress.begin(place.stage);
       if (task !== undefined) {
         const report = (one: TaskProgress): void => progress.add(place.stage, task, one);
-        const ran = await runOrFind(stage, task, { pool, module, folder, reporter, signal, report });
+        const ran = await runOrFind(stage, task, { pool, module, folder, reporter, signal, recorded, report });
         done[place.task] = ran.record;
         if (ran.isNew) {
           const save = saveRecord(folder, ran.record).finally(() => saving.delete(save));
@@ -168,6 +176,8 @@ interface TaskRun {
   readonly folder: string;
   readonly reporter: Reporter;
   readonly signal: AbortSignal | undefined;
+  /** Tasks that have a record, of whichever key. */
+  readonly recorded: ReadonlySet<string>;
   readonly report: (progress: TaskProgress) => void;
 }
 
@@ -179,16 +189,19 @@ interface Ran {
 }
 
 async function runOrFind(stage: Stage, task: Task, run: TaskRun): Promise<Ran> {
-  const { folder, reporter } = run;
+  const { folder, reporter, recorded } = run;
+  if (!recorded.has(task.id)) return await runTask(stage, task, run);
   const record = await findRecord(folder, task);
-  if (record === undefined) return await runTask(stage, task, run);
+  if (record === undefined) {
+    await removeRecord(folder, task.id);
+    return await runTask(stage, task, run);
+  }
   reporter({ type: "task-skip", stage: stage.name, task: task.id, reason: "already done" });
   return { record, isNew: false, busyMs: 0 };
 }
 
 async function runTask(stage: Stage, task: Task, run: TaskRun): Promise<Ran> {
   const { pool, module, folder, reporter, signal, report } = run;
-  await removeRecord(folder, task.id);
   for (let attempt = 1; ; attempt++) {
     try {
       const job = { module, task: wholeTask(stage, task), folder };
@@ -225,6 +238,5 @@ async function saveRecord(folder: string, record: CompletionRecord): Promise<voi
       throw new Error(`Task ${record.id} says that ${path} has ${bytes} bytes; it has ${size ?? "none"}`);
     }
   }
-  // Lost or cut short, it only lets its task be done again.
-  await withoutFlushing(async () => await writeRecord(folder, record));
+  writeRecord(folder, record);
 }

@@ -18,4 +18,4 @@ export {
 export { outputEntries, tokenizerPath } from "./layout.ts";
 export { planChanges } from "./output.ts";
 export { planCorpus } from "./plan.ts";
-export { findRecord, recordPath, removeRecord, writeRecord } from "./records.ts";
+export { findRecord, listRecords, recordPath, removeRecord, writeRecord } from "./records.ts";

@@ -4,10 +4,11 @@
  * A record counts only while its key is the planned one and its files stand there with their sizes. Before a task
  * starts its old record is removed, so a record never vouches for files that a newer attempt began to replace.
  */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { completionRecordSchema, type CompletionRecord, type Task } from "../../schemas/run/plan.ts";
-import { formatJson, readJsonIfThere, writeFileAtomic } from "../base/index.ts";
+import { formatJson, readJsonIfThere, temporaryName, wrapFileError } from "../base/index.ts";
 
 /** Where records lie in an output folder. */
 export const recordsFolder = ".work/done";
@@ -38,8 +39,22 @@ async function readRecord(folder: string, taskId: string): Promise<CompletionRec
   return parsed.success ? parsed.data : undefined;
 }
 
-export async function writeRecord(folder: string, record: CompletionRecord): Promise<void> {
-  await writeFileAtomic(recordPath(folder, record.id), formatJson(record));
+/**
+ * Writes a record whole or not at all, and does not flush it: lost or cut short, it only lets its task be done again.
+ *
+ * Synchronously, since a trip to another thread for each step would cost several times as much as all of them.
+ */
+export function writeRecord(folder: string, record: CompletionRecord): void {
+  const path = recordPath(folder, record.id);
+  const temporary = temporaryName(path);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(temporary, formatJson(record));
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw wrapFileError(error, path);
+  }
 }
 
 export async function removeRecord(folder: string, taskId: string): Promise<void> {

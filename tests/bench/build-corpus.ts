@@ -6,7 +6,7 @@
  *   one worker doing the same without language. Processor time on the same documents: a sample and
  *   the whole corpus, each run a fresh process (datatrove goes through the whole once, which takes minutes); the sample's
  *   time is taken off, and with it the start-up. `wholeValue` is the whole corpus with start-up.
- * - two-workers: wall time on 1 GB of text in one file, against one worker. Needs two idle cores. Beside it the ratio to
+ * - two-workers: wall time on 3 GB of text in one file, against one worker. Needs two idle cores. Beside it the ratio to
  *   one worker on one core (Linux' taskset), since what a worker has done beside it takes part of another.
  * - memory: peak resident memory on so many variations that they hold 1 GB of text, against the promised bound.
  *
@@ -320,7 +320,7 @@ async function keptRows(out: string, documents: number): Promise<number[]> {
 }
 
 async function twoWorkers(bench: Bench): Promise<Measured> {
-  const input = await writeInput(bench, "gigabyte", 1e9, 12);
+  const input = await writeInput(bench, "gigabytes", 3e9, 36);
   const evaluation = await writeEvaluation(bench);
   const config = configOf(bench, input, contamination(evaluation.path));
   const times = { one: [] as number[], two: [] as number[], oneCore: [] as number[] };

@@ -66,7 +66,7 @@ function oneByOne(seed: number, ran: string[]): Executor {
     const waiting = plan.stages.flatMap((stage) => stage.tasks.map((_, index) => ({ stage, index })));
     while (waiting.length > 0) await run(waiting.splice(stream.below(waiting.length), 1)[0] as One);
     // Only now: records are for who resumes a run, no task may need them.
-    for (const record of records.values()) await writeRecord(folder, record);
+    for (const record of records.values()) writeRecord(folder, record);
     return plan.stages.flatMap(({ tasks }) => tasks.map(({ id }) => records.get(id) as CompletionRecord));
   };
 }
