@@ -5,7 +5,7 @@
  * where every processor has a worker that waits for nothing else, that costs up to a tenth of the whole run
  * (docs/benchmarks/build-corpus.md). The streams can decode synchronously, and do so for `gunzipSync` and the like, but
  * only a whole content at once. So their engine is called as they call it. It is not documented; npm's own reader of
- * packages (minizlib) relies on it, too. Where a Node has it no more, streams are used as they are.
+ * packages (minizlib) reaches into the same place. Where a Node has it no more, streams are used as they are.
  */
 import type { Gunzip, InflateRaw, ZstdDecompress } from "node:zlib";
 
