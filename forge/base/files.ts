@@ -178,7 +178,7 @@ export async function createScratchFile(path: string, { mode }: { readonly mode?
         }
         await renameFile(temporary, path);
         isThere = false;
-        await syncFolder(dirname(path));
+        await flushFolder(dirname(path));
         return { bytes };
       } catch (error) {
         throw wrapFileError(error, path);
@@ -221,7 +221,7 @@ export async function writeFileInPlaces(
       });
     }
     await renameFile(temporary, path);
-    await syncFolder(dirname(path));
+    await flushFolder(dirname(path));
     return digest;
   } catch (error) {
     throw wrapFileError(error, path);
@@ -348,7 +348,8 @@ export async function removeTemporaries(folder: string): Promise<readonly string
   return removed;
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes names durable: those that files of a folder were given. */
+export async function flushFolder(folder: string): Promise<void> {
   // Windows cannot open folders for sync; there the rename itself is durable enough.
   if (process.platform === "win32" || flushedLater.getStore() !== undefined) return;
   const handle = await open(folder, "r");

@@ -4,12 +4,13 @@
  * It knows keys, records and threads; what a task does is the business of the module that the worker loads. A task
  * whose thread crashes is tried once more; a second crash ends the run with an error that names the task.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { wholeTask, type CompletionRecord, type Stage, type Task } from "../../schemas/run/plan.ts";
 import {
   collectByBatches,
   createWorkerPool,
   flushFile,
+  flushFolder,
   ForgeError,
   moduleUrl,
   readShared,
@@ -92,6 +93,9 @@ export function localExecutor(options: LocalExecutorOptions): Executor {
     };
     // Twice as many as threads: so the next task waits for a thread, no thread for a task.
     await work.all(begin, Math.max(1, workers * 2), signal);
+    // The manifest will vouch for the names, too.
+    const folders = new Set(records.flat().flatMap(({ files: written }) => written.map(({ path }) => dirname(path))));
+    for (const one of folders) await flushFolder(join(folder, one));
     return records.flat();
   };
 }
