@@ -1,4 +1,4 @@
-/** fastText classifiers through WebAssembly: text vectors there, labels from them in the plain scorer. */
+/** fastText classifiers through WebAssembly: text vectors and products there, labels from them in the plain scorer. */
 import type { FastTextModel } from "./fasttext-model.ts";
 import type { FastTextClassifier, FastTextPredictions, PredictOptions } from "./fasttext-types.ts";
 import type { KernelExports, KernelInstance } from "./instance.ts";
@@ -14,6 +14,7 @@ interface FastTextExports extends KernelExports {
   readonly setFastText: Numeric;
   readonly addFastTextWords: Numeric;
   readonly embedTexts: Numeric;
+  readonly multiplyRows: Numeric;
 }
 
 /** Models with a larger input matrix, unpacked, stay with the plain classifier. */
@@ -23,6 +24,8 @@ const mostCharacters = 64;
 /** Words that are remembered take no more than this, with their vectors; 65,536 of 16 dimensions. */
 const maxRememberedBytes = 2 ** 23;
 const mostRemembered = 2 ** 16;
+/** Of larger output matrices, rows are multiplied when they are asked for: a tree of labels asks for few. */
+const mostProducts = 1024;
 /** Longer words are a sixteenth of them; slots behind those, for words of a text that are too long for both. */
 const freeSlots = 64;
 /** Texts of a piece together have this many bytes, unless one alone has more. */
@@ -39,7 +42,9 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
   if (instance === undefined) return undefined;
   const kernels = instance.exports as unknown as FastTextExports;
   placeModel(instance, kernels, model, floats);
-  const score = scorerOf(model);
+  const products = placeOutput(instance, model);
+  let multiplied: Float32Array = new Float32Array(0);
+  const score = scorerOf(model, products && ((row) => multiplied[row] as number));
 
   const predictPiece = (
     { values, offsets, length }: TextColumn,
@@ -58,6 +63,7 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
     const hidden = instance.allocate(4 * floats * length);
     const counts = instance.allocate(4 * length);
     const memory = instance.memory();
+    if (products !== undefined) multiplied = new Float32Array(memory.buffer, products.pointer, products.rows);
     for (let i = 0; i < length; i++) {
       const start = offsets[i] as number;
       const to = placed[i] as number;
@@ -67,7 +73,12 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
     const rows = new Uint32Array(memory.buffer, counts, length);
     const vectors = new Float32Array(memory.buffer, hidden, floats * length);
     for (let i = 0; i < length; i++) {
-      if (rows[i] !== 0) each(i, vectors.subarray(i * floats, i * floats + model.dimensions));
+      if (rows[i] === 0) continue;
+      if (products !== undefined) {
+        const { table, blocks, pointer } = products;
+        kernels.multiplyRows(hidden + 4 * floats * i, model.dimensions, table, blocks, pointer);
+      }
+      each(i, vectors.subarray(i * floats, i * floats + model.dimensions));
     }
   };
 
@@ -94,6 +105,33 @@ export function createWasmFastText(model: FastTextModel): FastTextClassifier | u
       }
       return { labelIndex, probability };
     },
+  };
+}
+
+interface Products {
+  /** The output matrix in blocks of 16 rows, and memory for its products with a vector. */
+  readonly table: number;
+  readonly blocks: number;
+  readonly pointer: number;
+  readonly rows: number;
+}
+
+/** Undefined for matrices of very many rows. */
+function placeOutput(instance: KernelInstance, { output, dimensions }: FastTextModel): Products | undefined {
+  const { rows } = output;
+  if (rows > mostProducts) return undefined;
+  const dense = toDense(output);
+  const blocks = Math.ceil(rows / 16);
+  const table = new Float32Array(16 * blocks * dimensions);
+  for (let row = 0; row < rows; row++) {
+    const first = (row >> 4) * dimensions * 16 + (row & 15);
+    for (let i = 0; i < dimensions; i++) table[first + 16 * i] = dense[row * dimensions + i] as number;
+  }
+  return {
+    table: instance.placePersistent(table),
+    blocks,
+    pointer: instance.allocatePersistent(4 * 16 * blocks),
+    rows,
   };
 }
 

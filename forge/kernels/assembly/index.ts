@@ -42,3 +42,4 @@ export {
 } from "./filter-statistics";
 export { setFilterTables } from "./filter-text";
 export { addFastTextWords, embedTexts, setFastText } from "./fasttext";
+export { multiplyRows } from "./fasttext-products";
