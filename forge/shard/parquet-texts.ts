@@ -255,9 +255,12 @@ export class DictionaryTexts {
 
   #compare(a: number, b: number): number {
     const bytes = this.#texts.buffer;
-    const [ofA, ofB] = [this.#positions[a] as number, this.#positions[b] as number];
-    const [bytesOfA, bytesOfB] = [this.#end(a) - ofA, this.#end(b) - ofB];
-    for (let i = 4; i < Math.min(bytesOfA, bytesOfB); i++) {
+    const ofA = this.#positions[a] as number;
+    const ofB = this.#positions[b] as number;
+    const bytesOfA = this.#end(a) - ofA;
+    const bytesOfB = this.#end(b) - ofB;
+    const common = Math.min(bytesOfA, bytesOfB);
+    for (let i = 4; i < common; i++) {
       const difference = (bytes[ofA + i] as number) - (bytes[ofB + i] as number);
       if (difference !== 0) return difference;
     }
